@@ -1,0 +1,52 @@
+"""The order of training: permutations that can start at any epoch, and batches."""
+
+import tensorflow as tf
+
+
+def epoch_positions(count, *, initial_epoch, epochs):
+    """Dataset of int64 `(epoch, position)`, `count` positions in every epoch.
+
+    Args:
+        count: positions in an epoch.
+        initial_epoch: first epoch.
+        epochs: end of the stream; starting later gives exactly its tail.
+
+    Raises:
+        ValueError: unless `0 <= initial_epoch < epochs`.
+    """
+    if not 0 <= initial_epoch < epochs:
+        raise ValueError(
+            "Expected 0 <= initial_epoch < epochs. "
+            f"Received: initial_epoch={initial_epoch}, epochs={epochs}."
+        )
+    stream = tf.data.Dataset.range(initial_epoch * count, epochs * count)
+    return stream.map(lambda i: (i // count, i % count))
+
+
+def shuffled_indices(size, *, count, seed, initial_epoch, epochs):
+    """Dataset of int64 `(epoch, index)`: a new permutation in every epoch.
+
+    Args:
+        size: items in the dataset.
+        count: items taken in each epoch, the first of its permutation.
+        seed: integer; another seed gives other permutations.
+        initial_epoch: first epoch.
+        epochs: end of the stream; starting later gives exactly its tail.
+    """
+
+    def shuffle(epoch, position):
+        index = tf.random.experimental.index_shuffle(
+            position, seed=[tf.cast(seed, tf.int64), epoch], max_index=size - 1
+        )
+        return epoch, index
+
+    stream = epoch_positions(count, initial_epoch=initial_epoch, epochs=epochs)
+    return stream.map(shuffle)
+
+
+def batches(stream, clip, batch_size, *, drop_remainder):
+    """Maps a stream through `clip` in parallel, in order, and batches the result."""
+    clips = stream.map(clip, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return clips.batch(batch_size, drop_remainder=drop_remainder).prefetch(
+        tf.data.AUTOTUNE
+    )

@@ -1,0 +1,92 @@
+"""Augmentation of a clip: TSN's multi-scale crops and flips, one for all segments.
+
+Stateless: the same seed gives the same crop and flip. Frames in and out are uint8.
+"""
+
+import tensorflow as tf
+
+# Thirteen places of a crop on a grid of quarters (x, y) of the spare room: the
+# corners, the centre, the middles of the edges, the centres of the quadrants.
+POSITIONS = (
+    ((0, 0), (4, 0), (0, 4), (4, 4), (2, 2))
+    + ((0, 2), (4, 2), (2, 4), (2, 0))
+    + ((1, 1), (3, 1), (1, 3), (3, 3))
+)
+EVALUATION_SCALE = 256 / 224  # shorter side of the frame over the crop
+
+
+def multi_scale_crop(frames, *, size=224, scales=(1, 0.875, 0.75, 0.66), seed):
+    """Crops a clip at a random scale, aspect and place, and resizes it.
+
+    Height and width are drawn from `int(scale * shorter side)`, at most one scale
+    apart; a length within 3 pixels of `size` becomes `size`, where that fits. The
+    place is one of 13. All segments share the crop.
+
+    Args:
+        frames: uint8 `(T, H, W, C)`.
+        size: height and width of the result in pixels.
+        scales: fractions of the shorter side, in descending order.
+        seed: integer tensor `(2,)`.
+
+    Returns:
+        uint8 `(T, size, size, C)`.
+    """
+    frames = tf.convert_to_tensor(frames)
+    height, width = tf.unstack(tf.shape(frames)[1:3])
+    base = tf.minimum(height, width)
+    lengths = tf.cast(tf.cast(base, tf.float32) * tf.constant(scales), tf.int32)
+    snaps = (tf.abs(lengths - size) < 3) & (size <= base)
+    lengths = tf.where(snaps, size, lengths)
+
+    ranks = range(len(scales))
+    pairs = tf.constant([(i, j) for i in ranks for j in ranks if abs(i - j) <= 1])
+    draw = tf.random.stateless_uniform([2], seed)
+    pair = pairs[tf.cast(draw[0] * len(pairs), tf.int32)]
+    crop_height, crop_width = lengths[pair[0]], lengths[pair[1]]
+
+    place = tf.constant(POSITIONS)[tf.cast(draw[1] * len(POSITIONS), tf.int32)]
+    left = place[0] * ((width - crop_width) // 4)
+    top = place[1] * ((height - crop_height) // 4)
+    crop = frames[:, top : top + crop_height, left : left + crop_width]
+    return _resize(crop, [size, size])
+
+
+def random_flip(frames, *, seed):
+    """Mirrors all segments of a clip left to right, with probability one half.
+
+    Args:
+        frames: `(T, H, W, C)`.
+        seed: integer tensor `(2,)`.
+
+    Returns:
+        The clip, of the same shape and type.
+    """
+    flips = tf.random.stateless_uniform([], seed) < 0.5
+    return tf.where(flips, tf.reverse(frames, [2]), frames)
+
+
+def center_crop(frames, size):
+    """The evaluation view: shorter side to `size * 256 / 224`, then the centre.
+
+    Args:
+        frames: uint8 `(T, H, W, C)`.
+        size: height and width of the result in pixels.
+
+    Returns:
+        uint8 `(T, size, size, C)`.
+    """
+    shape = tf.shape(frames)[1:3]
+    shorter = round(size * EVALUATION_SCALE)
+    scale = shorter / tf.reduce_min(shape)
+    resized = tf.cast(tf.round(tf.cast(shape, tf.float64) * scale), tf.int32)
+    top, left = tf.unstack((resized - size) // 2)
+    frames = _resize(frames, resized)
+    return tf.ensure_shape(
+        frames[:, top : top + size, left : left + size],
+        [frames.shape[0], size, size, frames.shape[3]],
+    )
+
+
+def _resize(frames, shape):
+    resized = tf.image.resize(frames, shape, method="bilinear", antialias=True)
+    return tf.saturate_cast(tf.round(resized), tf.uint8)

@@ -1,0 +1,39 @@
+import pytest
+
+from offkeras.data._order import epoch_positions, shuffled_indices
+
+
+def stream(initial_epoch=0, *, size=23, count=23, seed=5):
+    dataset = shuffled_indices(
+        size, count=count, seed=seed, initial_epoch=initial_epoch, epochs=6
+    )
+    return [(int(epoch), int(index)) for epoch, index in dataset]
+
+
+@pytest.mark.parametrize("size", [1, 2, 23, 1000])
+def test_every_epoch_is_a_permutation(size):
+    pairs = stream(size=size, count=size)
+    for epoch in range(6):
+        indices = [index for e, index in pairs if e == epoch]
+        assert sorted(indices) == list(range(size))
+
+
+def test_epochs_and_seeds_differ():
+    pairs, others = stream(), stream(seed=6)
+    orders = {tuple(i for e, i in pairs if e == epoch) for epoch in range(6)}
+    orders |= {tuple(i for e, i in others if e == epoch) for epoch in range(6)}
+    assert len(orders) == 12
+
+
+@pytest.mark.parametrize("count", [23, 20])
+def test_starting_late_gives_the_tail(count):
+    full = stream(count=count)
+    assert len(full) == 6 * count
+    for epoch in range(6):
+        assert stream(epoch, count=count) == full[epoch * count :]
+
+
+@pytest.mark.parametrize("initial_epoch, epochs", [(-1, 2), (2, 2), (3, 2)])
+def test_an_empty_range_of_epochs_is_refused(initial_epoch, epochs):
+    with pytest.raises(ValueError, match="Expected 0 <= initial_epoch < epochs"):
+        epoch_positions(4, initial_epoch=initial_epoch, epochs=epochs)
