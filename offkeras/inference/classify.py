@@ -1,0 +1,145 @@
+"""Classifies the actions in a video, window by window."""
+
+import collections
+import dataclasses
+import time
+
+import numpy as np
+import tensorflow as tf
+
+from offkeras.data.augment import center_crop
+from offkeras.data.video import iterate_frames, probe, write_video
+from offkeras.models import fuse_scores
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """The action in one window of a video.
+
+    Attributes:
+        timestamp: seconds of the last frame of the window.
+        label: index of the most probable class.
+        confidence: its probability, 0..1.
+        probabilities: of all classes, float32 `(num_classes,)`.
+    """
+
+    timestamp: float
+    label: int
+    confidence: float
+    probabilities: np.ndarray
+
+
+def classify(video, recognizer, *, num_segments=7, interval=1, hop=None):
+    """Classifies a sliding window of frames.
+
+    Memory does not grow with the length of the video.
+
+    Args:
+        video: path of a video file.
+        recognizer: an `OFFActionRecognizer` for RGB.
+        num_segments: frames in a window.
+        interval: distance in frames between two of them, the Δt of the OFF; use
+            the one that the recognizer was trained with.
+        hop: frames from one window to the next; default: half a window.
+
+    Yields:
+        A `Prediction` a window.
+
+    Raises:
+        ValueError: if the video is shorter than one window.
+
+    Example:
+
+    ```python
+    for prediction in classify("walk.mp4", recognizer):
+        print(prediction.timestamp, class_names[prediction.label])
+    ```
+    """
+    for _, prediction in _classify(video, recognizer, num_segments, interval, hop):
+        if prediction is not None:
+            yield prediction
+
+
+def annotate(
+    video, output, recognizer, class_names, *, num_segments=7, interval=1, hop=None
+):
+    """Writes the video with label, confidence and frames per second on it.
+
+    Args:
+        video: path of a video file.
+        output: path of the mp4 to write.
+        recognizer: an `OFFActionRecognizer` for RGB.
+        class_names: names of its classes.
+        num_segments: see `classify`.
+        interval: see `classify`.
+        hop: see `classify`.
+
+    Returns:
+        The list of `Prediction`s.
+    """
+    predictions = []
+
+    def frames():
+        start, caption = time.perf_counter(), ""
+        stream = _classify(video, recognizer, num_segments, interval, hop)
+        for count, (frame, prediction) in enumerate(stream, start=1):
+            if prediction is not None:
+                predictions.append(prediction)
+                rate = count / (time.perf_counter() - start)
+                caption = (
+                    f"{class_names[prediction.label]} {prediction.confidence:.0%}"
+                    f"  {rate:.0f} fps"
+                )
+            yield _draw_caption(frame, caption)
+
+    write_video(output, frames(), fps=probe(video).fps)
+    return predictions
+
+
+def _classify(video, recognizer, num_segments, interval, hop):
+    """Yields every frame with the prediction of the window that ends there."""
+    size = recognizer.input["frames"].shape[2]
+    length = (num_segments - 1) * interval + 1
+    hop = hop or max(1, length // 2)
+    window = collections.deque(maxlen=length)
+    count = 0
+    for count, (timestamp, frame) in enumerate(iterate_frames(video), start=1):
+        window.append(center_crop(frame[None], size)[0])
+        prediction = None
+        if count >= length and (count - length) % hop == 0:
+            clip = np.stack(list(window)[::interval])
+            prediction = _predict(recognizer, clip, timestamp)
+        yield frame, prediction
+    if count < length:
+        raise ValueError(
+            f"{video} is shorter than one window: expected at least {length} frames "
+            f"({num_segments} segments, {interval} apart). Received: {count}."
+        )
+
+
+def _predict(recognizer, clip, timestamp):
+    # (T, H, W, 3) -> (1, T, H, W, 3)
+    outputs = recognizer({"frames": clip[None].astype("float32")}, training=False)
+    probabilities = tf.nn.softmax(fuse_scores(outputs))[0].numpy()
+    label = int(probabilities.argmax())
+    return Prediction(timestamp, label, float(probabilities[label]), probabilities)
+
+
+def _draw_caption(frame, text):
+    import cv2
+
+    frame = frame.copy()
+    scale = max(frame.shape[0] / 480, 0.4)
+    origin = (round(10 * scale), round(30 * scale))
+    for color, thickness in (((0, 0, 0), 4), ((255, 255, 255), 1)):
+        cv2.putText(
+            frame,
+            text,
+            origin,
+            cv2.FONT_HERSHEY_SIMPLEX,
+            scale,
+            color,
+            max(1, round(thickness * scale)),
+            cv2.LINE_AA,
+        )
+    return frame

@@ -1,0 +1,37 @@
+"""Command-line options of the training scripts, from one block of defaults."""
+
+import argparse
+import dataclasses
+
+
+def option(default, help):
+    """A field of an options dataclass: its default and its line of `--help`."""
+    return dataclasses.field(default=default, metadata={"help": help})
+
+
+def parse(defaults, presets, *, description, argv=None):
+    """Reads the command line over a preset over the defaults.
+
+    Args:
+        defaults: a dataclass whose fields are made by `option`.
+        presets: named dicts of values; `--preset NAME` chooses one.
+        description: first line of `--help`.
+        argv: arguments; the command line by default.
+
+    Returns:
+        An instance of `defaults`. An unknown option ends the program.
+    """
+    parser = argparse.ArgumentParser(
+        description=description, allow_abbrev=False, argument_default=argparse.SUPPRESS
+    )
+    parser.add_argument("--preset", choices=presets, help="values to start from")
+    for field in dataclasses.fields(defaults):
+        name = "--" + field.name.replace("_", "-")
+        help = f"{field.metadata['help']} (default: {field.default})"
+        if field.type is bool:
+            parser.add_argument(name, action=argparse.BooleanOptionalAction, help=help)
+        else:
+            parser.add_argument(name, type=field.type, help=help)
+    given = vars(parser.parse_args(argv))
+    preset = presets[given.pop("preset")] if "preset" in given else {}
+    return defaults(**{**preset, **given})

@@ -1,0 +1,124 @@
+"""Exact resume: a killed run goes on to the bits of an undisturbed one.
+
+Data order, crops and segments are functions of (seed, epoch, index), dropout is
+reseeded by (seed, epoch), and weights and optimizer are saved together, so the
+end of an epoch is all the state there is. An epoch cut short is run again.
+"""
+
+import csv
+import os
+from pathlib import Path
+
+import keras
+
+
+class ReseedDropout(keras.callbacks.Callback):
+    """Makes the dropout of an epoch a function of (seed, epoch) alone.
+
+    Args:
+        seed: seed of the run.
+    """
+
+    def __init__(self, seed):
+        super().__init__()
+        self.seed = seed
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Sets the state of every seed generator of the model."""
+        states = [
+            variable
+            for variable in self.model.variables
+            if variable.path.endswith("seed_generator_state")
+        ]
+        for index, state in enumerate(states):
+            # A generator counts its calls in the second number.
+            state.assign([(self.seed * 10007 + index) % 2**32, epoch << 20])
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Saves weights, optimizer and iteration at the end of every epoch.
+
+    The file is written beside its name and renamed, so that a kill at any
+    moment leaves the last whole checkpoint.
+
+    Args:
+        path: file name, ending in `.weights.h5`.
+        steps_per_epoch: steps of an epoch, from which the epoch is known again.
+    """
+
+    def __init__(self, path, steps_per_epoch):
+        super().__init__()
+        self.path = Path(path)
+        self.steps_per_epoch = steps_per_epoch
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Saves the model and its optimizer."""
+        temporary = self.path.with_name("writing." + self.path.name)
+        self.model.save_weights(temporary, overwrite=True)
+        os.replace(temporary, self.path)
+
+    def restore(self, model):
+        """Loads the checkpoint, if there is one.
+
+        Args:
+            model: the compiled model.
+
+        Returns:
+            The number of epochs that are done: 0 without a checkpoint.
+
+        Raises:
+            ValueError: if the checkpoint is of another model.
+        """
+        if not self.path.exists():
+            return 0
+        model.optimizer.build(model.trainable_variables)
+        load_weights(model, self.path)
+        iterations = keras.ops.convert_to_numpy(model.optimizer.iterations)
+        return int(iterations) // self.steps_per_epoch
+
+
+def load_weights(model, path):
+    """Loads weights, with one sentence for a file of another model.
+
+    Args:
+        model: the model.
+        path: a `.weights.h5` file.
+
+    Raises:
+        ValueError: if the file does not fit the model.
+    """
+    try:
+        model.load_weights(path)
+    except (ValueError, OSError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(
+            f"{path} does not hold the weights of this model: expected those of "
+            f"{model.name!r} with {model.count_params():,} parameters. "
+            f"Received: {reason}"
+        ) from error
+
+
+def trim_log(path, epochs):
+    """Drops the rows of epochs that will run again.
+
+    Args:
+        path: the CSV log.
+        epochs: number of epochs that are done.
+
+    Returns:
+        The remaining rows as dicts.
+    """
+    path = Path(path)
+    if not path.exists():
+        return []
+    with open(path, newline="") as file:
+        reader = csv.DictReader(file)
+        names, rows = reader.fieldnames, list(reader)
+    rows = [row for row in rows if int(row["epoch"]) < epochs]
+    temporary = path.with_name("writing." + path.name)
+    with open(temporary, "w", newline="") as file:
+        writer = csv.DictWriter(file, names or ["epoch"])
+        writer.writeheader()
+        writer.writerows(rows)
+    os.replace(temporary, path)
+    return rows
