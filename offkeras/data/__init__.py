@@ -5,6 +5,7 @@ from offkeras.data.augment import center_crop, multi_scale_crop, random_flip
 from offkeras.data.camera_motion import CameraMotion
 from offkeras.data.class_folder import ClassFolder
 from offkeras.data.sampling import test_indices, train_indices
+from offkeras.data.septuplets import Septuplets
 from offkeras.data.video import (
     VideoError,
     iterate_frames,
@@ -16,6 +17,7 @@ from offkeras.data.video import (
 __all__ = [
     "CameraMotion",
     "ClassFolder",
+    "Septuplets",
     "VideoError",
     "center_crop",
     "iterate_frames",

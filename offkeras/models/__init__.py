@@ -5,5 +5,6 @@ from offkeras.models.action_recognition import (
     OFFActionRecognizer,
     fuse_scores,
 )
+from offkeras.models.artifact_removal import DnCNN, OFFArtifactRemover
 
-__all__ = ["TSN", "OFFActionRecognizer", "fuse_scores"]
+__all__ = ["TSN", "DnCNN", "OFFActionRecognizer", "OFFArtifactRemover", "fuse_scores"]

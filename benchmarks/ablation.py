@@ -1,0 +1,125 @@
+"""Tables 3 and 4 of the paper in kind, on the camera-motion set.
+
+    python -m benchmarks.ablation
+
+Trains the whole OFF, OFF_T, OFF_S and the hypercolumn network with the same options
+and several seeds, and tests them on a video of which no frame was trained on. The
+networks of a seed share the appearance network of the first stage, which is their
+output `appearance`. Each finished run is a row of the CSV; runs that have a row are
+not run again. Options of training.action_recognition may follow.
+"""
+
+import argparse
+import csv
+import datetime
+import platform
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from training import action_recognition
+
+NETWORKS = {
+    "OFF": [],
+    "OFF_T": ["--no-spatial"],
+    "OFF_S": ["--no-temporal"],
+    "hypercolumn": ["--no-spatial", "--no-temporal"],
+}
+SEEDS = (0, 1, 2)
+COLUMNS = (
+    "network",
+    "seed",
+    "appearance",
+    "off_1",
+    "off_2",
+    "off_3",
+    "fused",
+    "seconds",
+    "first_stage",
+    "options",
+    "tensorflow",
+    "keras",
+    "device",
+    "date",
+)
+
+
+def main(argv=None):
+    """Runs what is missing in the CSV and prints the means."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/ablation.csv"))
+    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
+    arguments, options = parser.parse_known_args(argv)
+    rows = read(arguments.out)
+    for seed in arguments.seeds:
+        with tempfile.TemporaryDirectory() as folder:
+            for network, flags in NETWORKS.items():
+                if any((r["network"], int(r["seed"])) == (network, seed) for r in rows):
+                    continue
+                rows.append(run(network, seed, [*flags, *options], Path(folder)))
+                write(arguments.out, rows)
+    print_means(rows)
+
+
+def read(path):
+    """Rows of the CSV, none if it does not exist."""
+    if not path.exists():
+        return []
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def write(path, rows):
+    """Writes all rows."""
+    with open(path, "w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def run(network, seed, options, folder):
+    """Trains and tests one network in a folder for all of its seed."""
+    start = time.time()
+    options = ["--preset", "camera_motion", "--seed", str(seed), *options]
+    output = folder / network
+    first_stage = next(folder.glob("*/appearance"), None)
+    if first_stage:
+        shutil.copytree(first_stage, output / "appearance")
+    keras.backend.clear_session()
+    action_recognition.main([*options, "--output", str(output), "--resume"])
+    with open(output / "results.csv", newline="") as file:
+        accuracy = {r["output"]: float(r["accuracy"]) for r in csv.DictReader(file)}
+    return {
+        "network": network,
+        "seed": seed,
+        **{name: f"{value:.4f}" for name, value in accuracy.items()},
+        "seconds": round(time.time() - start),
+        "first_stage": "shared" if first_stage else "trained",
+        "options": " ".join(options),
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "device": platform.processor() or platform.machine(),
+        "date": datetime.date.today().isoformat(),
+    }
+
+
+def print_means(rows):
+    """Mean and range over the seeds, in percent."""
+    for network in NETWORKS:
+        same = [row for row in rows if row["network"] == network]
+        cells = []
+        for output in ("appearance", "off_3", "fused"):
+            values = 100 * np.array([float(row[output]) for row in same])
+            cells.append(
+                f"{output} {values.mean():5.1f} ({values.min():.1f}-{values.max():.1f})"
+            )
+        print(f"{network:12}", "   ".join(cells))
+
+
+if __name__ == "__main__":
+    main()

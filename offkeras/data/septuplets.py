@@ -1,0 +1,207 @@
+"""Training and evaluation on septuplets: degraded frames and their clean target."""
+
+import functools
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from offkeras.data._order import shuffled_indices
+from offkeras.data.septuplet_files import (
+    CLEAN,
+    LENGTH,
+    MIDDLE,
+    check_size,
+    find_problems,
+    frame_path,
+    read_list,
+    read_png,
+)
+
+
+class Septuplets:
+    """Pairs of degraded frames and the clean target frame.
+
+    Everything random is a function of (seed, epoch, index), so a run that
+    starts at `initial_epoch=k` sees exactly what an uninterrupted run sees from
+    epoch k on. The files are checked when the object is made.
+
+    Args:
+        root: folder of the dataset.
+        degraded: name of the degraded copy, such as `"jpeg2000_q40"`.
+        split: name of the list, see `read_list`.
+        num_frames: 3 reads frames t-1, t, t+1; 2 reads t-1, t; 1 reads t.
+        targets: numbers of the frames t, counted from 1. The benchmark has the
+            4th only; (2, 3, 4, 5, 6) uses all that have two neighbours.
+        size: `(height, width)` that every frame must have, such as
+            `septuplet_files.VIMEO_SIZE`. Default: each clip has a size of its own.
+        in_memory: keeps every decoded frame, for small sets.
+
+    Raises:
+        ValueError: if an argument is outside the values above or a file is
+            missing, cut off or of the wrong size; the first few are named.
+
+    Example:
+
+    ```python
+    data = Septuplets("vimeo_septuplet", degraded="jpeg2000_q40", num_frames=3)
+    train = data.train_dataset(batch_size=28, epochs=50)
+    ```
+    """
+
+    def __init__(
+        self,
+        root,
+        *,
+        degraded,
+        split="train",
+        num_frames=3,
+        targets=(MIDDLE,),
+        size=None,
+        in_memory=False,
+    ):
+        if num_frames not in (1, 2, 3):
+            raise ValueError(f"`num_frames` must be 1, 2 or 3. Received: {num_frames}.")
+        if not targets or not all(2 <= target < LENGTH for target in targets):
+            raise ValueError(
+                f"`targets` must be among 2..{LENGTH - 1}, the frames between two "
+                f"neighbours. Received: {targets}."
+            )
+        self.root = Path(root)
+        self.degraded = degraded
+        self.num_frames = num_frames
+        clips = read_list(root, split)
+        self.samples = [(clip, target) for clip in clips for target in targets]
+        inputs = {number for target in targets for number in self._inputs(target)}
+        problems = find_problems(root, clips, frames=sorted(targets), size=size)
+        problems += find_problems(
+            root, clips, folder=degraded, frames=sorted(inputs), size=size
+        )
+        if problems:
+            raise ValueError(
+                f"{len(problems)} problem(s) in {root}: {' '.join(problems[:5])}"
+            )
+        self._read = functools.cache(read_png) if in_memory else read_png
+
+    def _inputs(self, target):
+        """Numbers of the frames that restore frame `target`."""
+        return range(target - self.num_frames // 2, target + (self.num_frames + 1) // 2)
+
+    def __len__(self):
+        return len(self.samples)
+
+    def steps_per_epoch(self, batch_size, *, crops_per_frame=1):
+        """Whole batches in an epoch.
+
+        Raises:
+            ValueError: if an epoch has fewer samples than one batch.
+        """
+        samples = len(self) * crops_per_frame
+        if not 1 <= batch_size <= samples:
+            raise ValueError(
+                f"Expected batch_size in 1..{samples}, the samples of an epoch. "
+                f"Received: {batch_size}."
+            )
+        return samples // batch_size
+
+    def train_dataset(
+        self,
+        *,
+        batch_size,
+        crop=None,
+        crops_per_frame=1,
+        seed=0,
+        initial_epoch=0,
+        epochs=1,
+    ):
+        """Shuffled samples of the epochs `initial_epoch`..`epochs - 1`.
+
+        Args:
+            batch_size: samples in a batch; an incomplete last batch is dropped.
+            crop: height and width of a random crop. Default: whole frames,
+                which must then have one size.
+            crops_per_frame: how often an epoch visits every target frame.
+            seed: integer; another seed gives another order and other crops.
+            initial_epoch: the first epoch of the stream.
+            epochs: end of the stream, as in `fit`.
+
+        Returns:
+            `tf.data.Dataset` of `(frames, target)`: uint8 RGB `(batch_size,
+            num_frames, height, width, 3)` and `(batch_size, height, width, 3)`.
+        """
+        fold_in = tf.random.experimental.stateless_fold_in
+        size = len(self) * crops_per_frame
+
+        def sample(epoch, index):
+            key = fold_in(fold_in(tf.constant([seed, 1], tf.int64), epoch), index)
+            corner = tf.random.stateless_uniform([2], key, dtype=tf.float64)
+            return self._load(index % len(self), corner, crop)
+
+        steps = self.steps_per_epoch(batch_size, crops_per_frame=crops_per_frame)
+        return (
+            shuffled_indices(
+                size,
+                count=steps * batch_size,
+                seed=seed,
+                initial_epoch=initial_epoch,
+                epochs=epochs,
+            )
+            .map(sample, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+            .batch(batch_size, drop_remainder=True)
+            .prefetch(tf.data.AUTOTUNE)
+        )
+
+    def evaluation_dataset(self, *, batch_size=1):
+        """All samples in order, whole frames.
+
+        Args:
+            batch_size: samples in a batch, more than one only if all frames
+                have one size; the last batch may be smaller.
+
+        Returns:
+            `tf.data.Dataset` of `(frames, target)`, as in `train_dataset`.
+        """
+        return (
+            tf.data.Dataset.range(len(self))
+            .map(
+                lambda index: self._load(index, tf.zeros([2], tf.float64), None),
+                num_parallel_calls=tf.data.AUTOTUNE,
+                deterministic=True,
+            )
+            .batch(batch_size)
+            .prefetch(tf.data.AUTOTUNE)
+        )
+
+    def _load(self, index, corner, crop):
+        """One sample, cropped at `corner`, a fraction of the room in y and x."""
+        frames, target = tf.numpy_function(
+            functools.partial(self._load_numpy, crop=crop),
+            [index, corner],
+            [tf.uint8, tf.uint8],
+            stateful=False,
+        )
+        return (
+            tf.ensure_shape(frames, (self.num_frames, crop, crop, 3)),
+            tf.ensure_shape(target, (crop, crop, 3)),
+        )
+
+    def _load_numpy(self, index, corner, *, crop):
+        clip, target = self.samples[index]
+        paths = [
+            frame_path(self.root, self.degraded, clip, number)
+            for number in self._inputs(target)
+        ]
+        paths.append(frame_path(self.root, CLEAN, clip, target))
+        images = [self._read(path) for path in paths]
+        size = images[0].shape[:2]
+        for path, image in zip(paths, images, strict=True):
+            check_size(path, image.shape[:2], size)
+        if crop:
+            if min(size) < crop:
+                raise ValueError(
+                    f"Expected {paths[0]} to hold a crop of {crop} pixels. "
+                    f"Received: {size[1]}x{size[0]}."
+                )
+            top, left = (corner * (np.array(size) - crop + 1)).astype(int)
+            images = [image[top : top + crop, left : left + crop] for image in images]
+        return np.stack(images[:-1]), images[-1]

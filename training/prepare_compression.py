@@ -1,0 +1,112 @@
+"""Makes compressed clips in the layout of Vimeo-90K.
+
+    # the official septuplets, at the two qualities of the paper
+    python -m training.prepare_compression --data vimeo_septuplet --quality 40
+    python -m training.prepare_compression --data vimeo_septuplet --quality 20
+    # the embedded set, no download
+    python -m training.prepare_compression --videos embedded --data runs/clips
+    # your own videos, at a low-bitrate H.264
+    python -m training.prepare_compression --videos my_videos --data runs/mine \
+        --codec h264 --quality 40
+
+A killed run goes on where it stopped.
+"""
+
+import concurrent.futures
+import dataclasses
+import itertools
+import os
+from pathlib import Path
+
+import keras
+
+from offkeras.data import compressed_clips, compression, septuplet_files
+from training import options
+from training.options import option
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """All defaults: section 7.3 of the paper."""
+
+    data: str = option("vimeo_septuplet", "folder of the septuplets and their lists")
+    videos: str = option("", "'embedded' or a folder of videos to cut septuplets from")
+    codec: str = option("jpeg2000", "'jpeg2000', 'h264', 'mpeg4' or 'mjpeg'")
+    quality: int = option(40, "-q of the encoder, -crf of h264; higher is worse")
+    # Cutting videos
+    height: int = option(256, "height of a septuplet")
+    width: int = option(448, "width of a septuplet")
+    stride: int = option(7, "frames between the beginnings of two septuplets")
+    test_every: int = option(10, "every n-th video is for testing, the others train")
+    # FFmpeg
+    ffmpeg: str = option("", "path of FFmpeg; default: the one of imageio-ffmpeg")
+    any_version: bool = option(False, "accept an FFmpeg with another JPEG 2000 encoder")
+    workers: int = option(os.cpu_count() or 1, "clips at a time")
+
+
+def main(argv=None):
+    """Cuts videos if asked to, checks the clean clips, compresses them."""
+    o = options.parse(Options, {}, description=__doc__.splitlines()[0], argv=argv)
+    ffmpeg = compression.FFmpeg.find(o.ffmpeg or None)
+    if o.videos == "embedded":
+        compressed_clips.write_embedded(o.data, ffmpeg=ffmpeg)
+    elif o.videos:
+        cut_videos(ffmpeg, o)
+
+    lists = sorted(Path(o.data).glob("sep_*list.txt"))
+    if not lists:
+        raise SystemExit(
+            f"Expected lists of clips, sep_trainlist.txt and sep_testlist.txt, in "
+            f"{o.data}. Found none."
+        )
+    splits = [path.name.removeprefix("sep_").removesuffix("list.txt") for path in lists]
+    clips = sorted(
+        {c for split in splits for c in septuplet_files.read_list(o.data, split)}
+    )
+    problems = septuplet_files.find_problems(o.data, clips)
+    if problems:
+        raise SystemExit("\n".join([f"{len(problems)} problem(s):", *problems[:20]]))
+
+    progress = keras.utils.Progbar(len(clips), unit_name="clip")
+    folder = compression.compress_clips(
+        o.data,
+        clips,
+        ffmpeg=ffmpeg,
+        codec=o.codec,
+        quality=o.quality,
+        any_version=o.any_version,
+        workers=o.workers,
+        done=progress.update,
+    )
+    print(f"{folder}: {len(clips)} clips, FFmpeg {ffmpeg.version}")
+
+
+def cut_videos(ffmpeg, o):
+    """Cuts a folder of videos into septuplets; no video is in two lists."""
+    files = sorted(Path(o.videos).rglob("*"))
+    videos = [path for path in files if path.suffix.lower() in SUFFIXES]
+    if not videos:
+        raise SystemExit(f"Expected videos ({', '.join(SUFFIXES)}) in {o.videos}.")
+    numbers = itertools.count(1)
+    names = [f"{next(numbers):05}" for _ in videos]
+
+    def cut(name, video):
+        frames = ffmpeg.read(video, size=(o.height, o.width))
+        clips = compressed_clips.write_septuplets(o.data, name, frames, stride=o.stride)
+        print(f"{video}: {len(clips)} clips, {name}/0001 ...")
+        return clips
+
+    with concurrent.futures.ThreadPoolExecutor(o.workers) as pool:
+        cuts = list(pool.map(cut, names, videos))
+    lists = {"train": [], "test": []}
+    for number, clips in enumerate(cuts, start=1):
+        lists["test" if number % o.test_every == 0 else "train"] += clips
+    for split, clips in lists.items():
+        septuplet_files.write_list(o.data, split, clips)
+
+
+SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm")
+
+
+if __name__ == "__main__":
+    main()
