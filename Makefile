@@ -15,7 +15,7 @@ demo: $(INSTALLED)
 		--output $(DEMO) --resume
 	$(VENV)/bin/offkeras classify "$$($(VENV)/bin/python -c $(BIKES))" --model $(DEMO) \
 		--segments 4 --interval 2 --output $(DEMO)/bikes.mp4
-	@echo "Confusion matrix, log, SavedModel and annotated bikes.mp4: $(DEMO)"
+	@echo "Confusion matrix, logs and the annotated bikes.mp4 are in $(DEMO)"
 
 test: $(TESTS) lint
 	$(VENV)/bin/python -m pytest -q

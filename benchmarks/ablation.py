@@ -91,7 +91,8 @@ def run(network, seed, options, folder):
     if first_stage:
         shutil.copytree(first_stage, output / "appearance")
     keras.backend.clear_session()
-    action_recognition.main([*options, "--output", str(output), "--resume"])
+    places = ["--output", str(output), "--export-to", str(folder / "savedmodels")]
+    action_recognition.main([*options, *places, "--resume"])
     with open(output / "results.csv", newline="") as file:
         accuracy = {r["output"]: float(r["accuracy"]) for r in csv.DictReader(file)}
     return {

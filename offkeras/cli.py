@@ -29,10 +29,15 @@ def _parser():
     )
     classify.add_argument("--output", help="annotated mp4 to write")
     classify.add_argument(
-        "--segments", type=int, default=7, help="frames in a window (default: 7)"
+        "--segments",
+        type=int,
+        default=7,
+        help="frames in a window (default: 7; 25: the whole video)",
     )
     classify.add_argument(
-        "--interval", type=int, default=1, help="frames between them (default: 1)"
+        "--interval",
+        type=int,
+        help="distance between them in frames (default: a 25th of the video)",
     )
     classify.set_defaults(run=_classify)
 

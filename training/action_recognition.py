@@ -28,7 +28,7 @@ class Options:
 
     data: str = option("camera_motion", "'camera_motion', or a folder")
     output: str = option("runs/action_recognition", "folder for checkpoints and logs")
-    export_to: str = option("", "where the SavedModel goes; default: the output")
+    export_to: str = option("savedmodels", "folder of the SavedModels")
     resume: bool = option(False, "go on where a killed run stopped")
     seed: int = option(0, "seed of every random choice")
     devices: str = option("", "devices such as 'GPU:0,GPU:1'; default: all GPUs")
@@ -69,15 +69,16 @@ PRESETS = {
         size=96,
         num_segments=4,
         test_segments=4,
-        batch_size=32,
+        batch_size=16,
+        evaluation_clips=400,
         dropout=0.0,
         spatial_dropout=0.0,
         # Trained from nothing within minutes; Adam does not stall.
         optimizer="adam",
         appearance_epochs=1,
-        appearance_learning_rate=0.008,
-        off_epochs=6,
-        learning_rate=0.008,
+        appearance_learning_rate=0.012,
+        off_epochs=5,
+        learning_rate=0.012,
     ),
 }
 
@@ -130,7 +131,7 @@ def main(argv=None):
     (output / "labels.txt").write_text("\n".join(clips.class_names) + "\n")
     folder = export.saved_model(
         recognizer,
-        o.export_to or output / "savedmodel",
+        Path(o.export_to) / output.name,
         num_segments=o.test_segments,
         class_names=clips.class_names,
     )

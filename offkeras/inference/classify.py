@@ -11,6 +11,8 @@ from offkeras.data.augment import center_crop
 from offkeras.data.video import iterate_frames, probe, write_video
 from offkeras.models import fuse_scores
 
+TOTAL_SEGMENTS = 25
+
 
 @dataclasses.dataclass(frozen=True)
 class Prediction:
@@ -29,7 +31,7 @@ class Prediction:
     probabilities: np.ndarray
 
 
-def classify(video, recognizer, *, num_segments=7, interval=1, hop=None):
+def classify(video, recognizer, *, num_segments=7, interval=None, hop=None):
     """Classifies a sliding window of frames.
 
     Memory does not grow with the length of the video.
@@ -37,9 +39,10 @@ def classify(video, recognizer, *, num_segments=7, interval=1, hop=None):
     Args:
         video: path of a video file.
         recognizer: an `OFFActionRecognizer` for RGB.
-        num_segments: frames in a window.
-        interval: distance in frames between two of them, the Δt of the OFF; use
-            the one that the recognizer was trained with.
+        num_segments: frames in a window; 25 are the whole video.
+        interval: distance in frames between two of them, the Δt of the OFF.
+            Default: that of training on whole videos, a 25th of the video
+            (section 4.2.3).
         hop: frames from one window to the next; default: half a window.
 
     Yields:
@@ -61,7 +64,7 @@ def classify(video, recognizer, *, num_segments=7, interval=1, hop=None):
 
 
 def annotate(
-    video, output, recognizer, class_names, *, num_segments=7, interval=1, hop=None
+    video, output, recognizer, class_names, *, num_segments=7, interval=None, hop=None
 ):
     """Writes the video with label, confidence and frames per second on it.
 
@@ -99,6 +102,8 @@ def annotate(
 def _classify(video, recognizer, num_segments, interval, hop):
     """Yields every frame with the prediction of the window that ends there."""
     size = recognizer.input["frames"].shape[2]
+    if interval is None:
+        interval = max(1, probe(video).num_frames // TOTAL_SEGMENTS)
     length = (num_segments - 1) * interval + 1
     hop = hop or max(1, length // 2)
     window = collections.deque(maxlen=length)

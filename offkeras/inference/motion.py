@@ -68,7 +68,7 @@ def draw_motion(frames, maps, path):
     """Draws two frames and their OFF side by side as PNG.
 
     Positive values are red, negative ones cyan, as in Fig. 1; every map is
-    scaled to its own largest magnitude.
+    scaled so that its strongest 0.5 % saturate.
 
     Args:
         frames: uint8 RGB `(2, height, width, 3)`.
@@ -82,7 +82,8 @@ def draw_motion(frames, maps, path):
         "frame t + Δt": frames[1],
         **{name: _red_and_cyan(values) for name, values in maps.items()},
     }
-    figure = Figure(figsize=(12, 6.5), layout="constrained")
+    height = 2 * (4 * frames.shape[1] / frames.shape[2] + 0.4)
+    figure = Figure(figsize=(12, height), layout="constrained")
     for axes, (name, image) in zip(
         figure.subplots(2, 3).flat, panels.items(), strict=True
     ):
@@ -94,7 +95,8 @@ def draw_motion(frames, maps, path):
 
 def _red_and_cyan(values):
     """Values as uint8 RGB: white at zero, red above, cyan below."""
-    scaled = values / max(np.abs(values).max(), np.finfo(np.float32).tiny)
+    strongest = np.percentile(np.abs(values), 99.5)
+    scaled = values / max(strongest, np.finfo(np.float32).tiny)
     red = 1 - np.clip(-scaled, 0, 1)
     cyan = 1 - np.clip(scaled, 0, 1)
     return (255 * np.stack([red, cyan, cyan], axis=-1)).round().astype(np.uint8)

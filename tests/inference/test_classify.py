@@ -41,6 +41,22 @@ def test_windows_equal_the_model_on_their_frames(recognizer, video):
         assert prediction.timestamp == pytest.approx(timestamps[frame])
 
 
+def test_25_segments_are_the_whole_video(recognizer, video):
+    """One window with the Δt of training: the frames of the test protocol."""
+    (prediction,) = inference.classify(video, recognizer, num_segments=25)
+    length = data.probe(video).num_frames
+    frames = data.read_frames(video, data.test_indices(length))
+    clip = data.center_crop(frames, 32).numpy()[None]
+    outputs = recognizer.predict({"frames": clip}, verbose=0)
+    logits = (outputs["appearance"] + outputs["off_3"])[0]
+    assert prediction.label == logits.argmax()
+    np.testing.assert_allclose(
+        np.log(prediction.probabilities),
+        logits - np.log(np.exp(logits).sum()),
+        atol=1e-3,
+    )
+
+
 def test_shorter_than_a_window(recognizer, tmp_path):
     path = tmp_path / "short.mp4"
     data.write_video(path, iter(np.zeros((5, 32, 32, 3), np.uint8)), fps=25)
@@ -51,7 +67,7 @@ def test_shorter_than_a_window(recognizer, tmp_path):
 def test_annotated_video_keeps_frames_and_rate(recognizer, video, tmp_path):
     output = tmp_path / "out.mp4"
     predictions = inference.annotate(
-        video, output, recognizer, ["a", "b", "c"], num_segments=2, hop=50
+        video, output, recognizer, ["a", "b", "c"], num_segments=2, interval=1, hop=50
     )
     source, written = data.probe(video), data.probe(output)
     assert (written.num_frames, written.fps) == (source.num_frames, source.fps)

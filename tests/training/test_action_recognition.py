@@ -50,7 +50,7 @@ def undisturbed(tmp_path_factory):
     output = tmp_path_factory.mktemp("undisturbed")
     action_recognition.main(
         [*TINY, "--no-end-to-end", "--appearance-epochs", "1", "--off-epochs", "3"]
-        + ["--output", str(output)]
+        + ["--output", str(output), "--export-to", str(output / "savedmodels")]
     )
     return output
 
@@ -75,7 +75,9 @@ def test_second_stage_leaves_the_first_as_it_is(undisturbed):
 
 def test_savedmodel_answers_as_the_model_does(undisturbed):
     recognizer = keras.models.load_model(undisturbed / "recognizer.keras")
-    served = tf.saved_model.load(str(undisturbed / "savedmodel" / "1"))
+    served = tf.saved_model.load(
+        str(undisturbed / "savedmodels" / undisturbed.name / "1")
+    )
     frames = np.random.default_rng(0).integers(0, 256, (2, 4, 32, 32, 3), np.uint8)
     answer = served.signatures["serving_default"](frames=tf.constant(frames))
     outputs = recognizer.predict({"frames": frames}, verbose=0)
@@ -92,6 +94,7 @@ def test_killed_run_resumes_to_the_same_bits(undisturbed, tmp_path):
     command = [sys.executable, "-m", "training.action_recognition", *TINY]
     command += ["--no-end-to-end", "--appearance-epochs", "1", "--off-epochs", "3"]
     command += ["--output", str(tmp_path / "run"), "--resume"]
+    command += ["--export-to", str(tmp_path / "savedmodels")]
     off = tmp_path / "run" / "off"
     kill_when_exists(command, tmp_path / "run" / "appearance" / "tensorboard")
     kill_when_exists(command, off / "last.weights.h5")
@@ -124,10 +127,11 @@ def test_on_a_folder_of_videos(tmp_path):
             data.write_video(path, iter(frames), fps=25)
     output = tmp_path / "run"
     arguments = [*TINY, "--data", str(tmp_path / "videos"), "--output", str(output)]
+    arguments += ["--export-to", str(tmp_path / "savedmodels")]
     arguments += ["--off-epochs", "1", "--batch-size", "2", "--test-segments", "25"]
     action_recognition.main(arguments)
     assert (output / "labels.txt").read_text() == "dark\nlight\n"
-    served = tf.saved_model.load(str(output / "savedmodel" / "1"))
+    served = tf.saved_model.load(str(tmp_path / "savedmodels" / "run" / "1"))
     signature = served.signatures["serving_default"]
     assert signature.structured_input_signature[1]["frames"].shape[1] == 25
 
