@@ -54,14 +54,15 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("benchmarks/ablation.csv"))
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=NETWORKS)
     arguments, options = parser.parse_known_args(argv)
     rows = read(arguments.out)
     for seed in arguments.seeds:
         with tempfile.TemporaryDirectory() as folder:
-            for network, flags in NETWORKS.items():
+            for network in arguments.networks:
                 if any((r["network"], int(r["seed"])) == (network, seed) for r in rows):
                     continue
-                rows.append(run(network, seed, [*flags, *options], Path(folder)))
+                rows.append(run(network, seed, options, Path(folder)))
                 write(arguments.out, rows)
     print_means(rows)
 
@@ -85,7 +86,11 @@ def write(path, rows):
 def run(network, seed, options, folder):
     """Trains and tests one network in a folder for all of its seed."""
     start = time.time()
-    options = ["--preset", "camera_motion", "--seed", str(seed), *options]
+    options = [
+        *("--preset", "camera_motion", "--seed", str(seed)),
+        *NETWORKS[network],
+        *options,
+    ]
     output = folder / network
     first_stage = next(folder.glob("*/appearance"), None)
     if first_stage:
@@ -113,6 +118,8 @@ def print_means(rows):
     """Mean and range over the seeds, in percent."""
     for network in NETWORKS:
         same = [row for row in rows if row["network"] == network]
+        if not same:
+            continue
         cells = []
         for output in ("appearance", "off_3", "fused"):
             values = 100 * np.array([float(row[output]) for row in same])

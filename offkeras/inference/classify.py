@@ -106,6 +106,7 @@ def _classify(video, recognizer, num_segments, interval, hop):
         interval = max(1, probe(video).num_frames // TOTAL_SEGMENTS)
     length = (num_segments - 1) * interval + 1
     hop = hop or max(1, length // 2)
+    scores = _scoring_function(recognizer)
     window = collections.deque(maxlen=length)
     count = 0
     for count, (timestamp, frame) in enumerate(iterate_frames(video), start=1):
@@ -113,7 +114,7 @@ def _classify(video, recognizer, num_segments, interval, hop):
         prediction = None
         if count >= length and (count - length) % hop == 0:
             clip = np.stack(list(window)[::interval])
-            prediction = _predict(recognizer, clip, timestamp)
+            prediction = _predict(scores, clip, timestamp)
         yield frame, prediction
     if count < length:
         raise ValueError(
@@ -122,10 +123,20 @@ def _classify(video, recognizer, num_segments, interval, hop):
         )
 
 
-def _predict(recognizer, clip, timestamp):
-    # (T, H, W, 3) -> (1, T, H, W, 3)
-    outputs = recognizer({"frames": clip[None].astype("float32")}, training=False)
-    probabilities = tf.nn.softmax(fuse_scores(outputs))[0].numpy()
+def _scoring_function(recognizer):
+    """The recognizer as one graph: clips to probabilities, traced once."""
+
+    @tf.function(autograph=False)
+    def scores(clips):
+        outputs = recognizer({"frames": tf.cast(clips, tf.float32)}, training=False)
+        return tf.nn.softmax(fuse_scores(outputs))
+
+    return scores
+
+
+def _predict(scores, clip, timestamp):
+    # (T, H, W, 3) -> (1, T, H, W, 3) -> (1, classes) -> (classes,)
+    probabilities = scores(clip[None])[0].numpy()
     label = int(probabilities.argmax())
     return Prediction(timestamp, label, float(probabilities[label]), probabilities)
 
