@@ -89,6 +89,7 @@ def test_savedmodel_answers_as_the_model_does(undisturbed):
     )
 
 
+@pytest.mark.slow
 def test_killed_run_resumes_to_the_same_bits(undisturbed, tmp_path):
     """SIGKILL in each stage; shuffle, dropout and optimizer go on as they were."""
     command = [sys.executable, "-m", "training.action_recognition", *TINY]
