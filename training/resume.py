@@ -114,10 +114,15 @@ def trim_log(path, epochs):
     with open(path, newline="") as file:
         reader = csv.DictReader(file)
         names, rows = reader.fieldnames, list(reader)
-    rows = [row for row in rows if int(row["epoch"]) < epochs]
+    # A kill may have cut the last row short.
+    whole = [row for row in rows if None not in row.values()]
+    rows = [row for row in whole if int(row["epoch"]) < epochs]
+    if not rows:
+        path.unlink()  # the logger writes the header of a new file only
+        return []
     temporary = path.with_name("writing." + path.name)
     with open(temporary, "w", newline="") as file:
-        writer = csv.DictWriter(file, names or ["epoch"])
+        writer = csv.DictWriter(file, names)
         writer.writeheader()
         writer.writerows(rows)
     os.replace(temporary, path)
