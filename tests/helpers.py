@@ -58,6 +58,7 @@ def check_layer(make, *inputs, output_shape, parameters, tmp_path):
 
     for policy in POLICIES:
         _check_policy(make(dtype=policy), inputs, output_shape)
+        _check_config(make(dtype=keras.DTypePolicy(policy)))
 
     for jit_compile in (False, True):
         _check_fit(make(), inputs, jit_compile=jit_compile)

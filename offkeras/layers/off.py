@@ -145,6 +145,10 @@ class TemporalDifference(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         return _drop_one_segment(input_shape)
 
+    def get_config(self):
+        # Explicit: the automatic one refuses a dtype policy object as `dtype`.
+        return super().get_config()
+
 
 @keras.saving.register_keras_serializable("offkeras")
 class OFF(keras.layers.Layer):
@@ -211,6 +215,7 @@ class OFF(keras.layers.Layer):
         self.spatial = spatial
         self.temporal = temporal
         self.spatial_dropout = spatial_dropout
+        # Named after this layer, since a streaming graph calls them one by one.
         self.reduce = keras.layers.Conv2D(
             filters,
             1,
@@ -218,16 +223,18 @@ class OFF(keras.layers.Layer):
             kernel_initializer=kernel_initializer,
             bias_initializer=bias_initializer,
             dtype=self.dtype_policy,
-            name="reduce",
+            name=f"{self.name}_reduce",
         )
         self.spatial_gradient = SpatialGradient(
-            operator, dtype=self.dtype_policy, name="spatial_gradient"
+            operator, dtype=self.dtype_policy, name=f"{self.name}_spatial_gradient"
         )
         self.dropout = keras.layers.Dropout(
-            spatial_dropout, dtype=self.dtype_policy, name="spatial_dropout"
+            spatial_dropout,
+            dtype=self.dtype_policy,
+            name=f"{self.name}_spatial_dropout",
         )
         self.temporal_difference = TemporalDifference(
-            dtype=self.dtype_policy, name="temporal_difference"
+            dtype=self.dtype_policy, name=f"{self.name}_temporal_difference"
         )
 
     def build(self, input_shape):

@@ -54,10 +54,12 @@ class _Block(layers.Layer):
 
     def call(self, features):
         shortcut = features if self.projection is None else self.projection(features)
-        residual = features
+        return self.activation(shortcut + self._residual(features))
+
+    def _residual(self, features):
         for convolution in self.convolutions:
-            residual = convolution(residual)
-        return self.activation(shortcut + residual)
+            features = convolution(features)
+        return features
 
     def compute_output_shape(self, input_shape):
         batch, height, width, _ = input_shape
@@ -176,3 +178,67 @@ class BottleneckBlock(_Block):
             **super().get_config(),
             "expand_kernel_size": self.expand_kernel_size,
         }
+
+
+@keras.saving.register_keras_serializable("offkeras")
+class SEBottleneckBlock(BottleneckBlock):
+    """Bottleneck whose residual is gated channel by channel before the sum.
+
+    Squeeze and excitation of Hu et al. (2018): the means of the channels pass
+    two dense layers, whose sigmoid scales the channels. Section 6 of Sun et
+    al. refines OFF with such blocks.
+
+    Args:
+        filters: channels inside the bottleneck; four times as many leave it.
+        reduction: by how much the first dense layer divides the channels.
+        kwargs: see `BottleneckBlock`.
+
+    Input shape:
+        4D tensor `(batch, height, width, channels)`.
+
+    Output shape:
+        4D tensor `(batch, ceil(height / strides), ceil(width / strides),
+        4 * filters)`.
+
+    Example:
+
+    >>> SEBottleneckBlock(64, strides=2)(np.zeros((2, 28, 28, 384))).shape
+    (2, 14, 14, 256)
+    """
+
+    def __init__(self, filters, *, reduction=16, **kwargs):
+        super().__init__(filters, **kwargs)
+        self.reduction = reduction
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        channels = self._output_filters()
+        self.squeeze = layers.GlobalAveragePooling2D(
+            keepdims=True, dtype=self.dtype_policy, name="squeeze"
+        )
+        self.excitation = [
+            layers.Dense(
+                max(1, channels // self.reduction),
+                activation="relu",
+                kernel_initializer="he_normal",
+                dtype=self.dtype_policy,
+                name="excite_1",
+            ),
+            layers.Dense(
+                channels, activation="sigmoid", dtype=self.dtype_policy, name="excite_2"
+            ),
+        ]
+        shape = (None, 1, 1, channels)
+        for dense in self.excitation:
+            dense.build(shape)
+            shape = dense.compute_output_shape(shape)
+
+    def _residual(self, features):
+        residual = super()._residual(features)
+        gates = self.squeeze(residual)  # (B, H, W, C) -> (B, 1, 1, C)
+        for dense in self.excitation:
+            gates = dense(gates)
+        return residual * gates
+
+    def get_config(self):
+        return {**super().get_config(), "reduction": self.reduction}

@@ -38,6 +38,10 @@ class FoldTime(keras.layers.Layer):
         known = batch is not None and segments is not None
         return (batch * segments if known else None, *rest)
 
+    def get_config(self):
+        # Explicit: the automatic one refuses a dtype policy object as `dtype`.
+        return super().get_config()
+
 
 @keras.saving.register_keras_serializable("offkeras")
 class UnfoldTime(keras.layers.Layer):
@@ -72,6 +76,10 @@ class UnfoldTime(keras.layers.Layer):
         shape = self.compute_output_shape(folded.shape, sequence.shape)
         return keras.KerasTensor(shape, dtype=self.compute_dtype)
 
+    def get_config(self):
+        # Explicit: the automatic one refuses a dtype policy object as `dtype`.
+        return super().get_config()
+
 
 @keras.saving.register_keras_serializable("offkeras")
 class SegmentConsensus(keras.layers.Layer):
@@ -105,3 +113,7 @@ class SegmentConsensus(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], input_shape[2])
+
+    def get_config(self):
+        # Explicit: the automatic one refuses a dtype policy object as `dtype`.
+        return super().get_config()
