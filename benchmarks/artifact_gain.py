@@ -37,11 +37,11 @@ MODELS = ("DnCNN", "OFF(1)", "OFF(2)", "OFF(3)")
 QUALITIES = (20, 40)
 SEEDS = (0, 1, 2)
 SPLITS = ("test", "out_of_domain")
-STEPS, BATCH, CROP, LEARNING_RATE, WARM_UP = 2500, 8, 64, 1e-3, 100
-WIDTH, DEPTH = 24, 10
+STEPS, BATCH, CROP, LEARNING_RATE, WARM_UP = 6000, 8, 48, 2e-3, 100
+WIDTH, DEPTH = 16, 6
 
 KEY = ("model", "quality", "seed", "width", "depth", "filters", "steps", "batch")
-KEY = (*KEY, "crop", "learning_rate", "warm_up")
+KEY = (*KEY, "crop", "learning_rate", "warm_up", "initialization")
 COLUMNS = (
     *(*KEY, "parameters", "clips", "psnr_compressed", "psnr", "gain", "psnr_alone"),
     *("ssim_compressed", "ssim", "psnr_y_compressed", "psnr_y", "seconds"),
@@ -72,18 +72,24 @@ def parse(arguments):
     parser.add_argument("--width", type=int, default=WIDTH)
     parser.add_argument("--depth", type=int, default=DEPTH, help="of DnCNN")
     parser.add_argument("--filters", type=int, help="of the reduction; default: width")
+    parser.add_argument("--initialization", choices=("he", "xavier"), default="he")
     return parser.parse_args(arguments)
 
 
 def make_model(name, options):
     """A model whose trunk has the depth of DnCNN."""
     if name == "DnCNN":
-        return models.DnCNN(depth=options.depth, width=options.width)
+        return models.DnCNN(
+            depth=options.depth,
+            width=options.width,
+            initialization=options.initialization,
+        )
     return models.OFFArtifactRemover(
         int(name[4]),
         width=options.width,
         filters=options.filters,
         tail_convs=options.depth - 3,
+        initialization=options.initialization,
     )
 
 

@@ -55,7 +55,12 @@ def test_rows_are_resumed_and_comparable(clips, tmp_path, monkeypatch, capsys):
     assert rows[2]["psnr_alone"] != rows[2]["psnr"]
     # Other settings are another model.
     artifact_gain.main([*arguments, "--models", "DnCNN", "--steps", "1"])
-    assert len(out.read_text().splitlines()) == 7
+    xavier = ["--models", "DnCNN", "--initialization", "xavier"]
+    artifact_gain.main([*arguments, *xavier])
+    with out.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["initialization"] for row in rows[-4:]] == ["he"] * 2 + ["xavier"] * 2
+    assert rows[-1]["psnr"] != rows[1]["psnr"]
 
 
 def test_all_models_of_a_seed_see_the_same_crops(clips, monkeypatch):
@@ -112,7 +117,7 @@ def test_all_models_of_a_seed_see_the_same_crops(clips, monkeypatch):
 
 
 def test_trunks_are_as_deep_as_dncnn():
-    options = artifact_gain.parse(["--out", "none.csv"])
+    options = artifact_gain.parse(["--out", "n.csv", "--width", "24", "--depth", "10"])
     found = {
         name: artifact_gain.make_model(name, options).count_params()
         for name in artifact_gain.MODELS

@@ -10,7 +10,7 @@ from training import artifact_removal, prepare_compression
 
 TINY = (
     *("--frame-height", "32", "--frame-width", "48"),
-    *("--width", "4", "--depth", "4", "--tail-convs", "2", "--initialization", "he"),
+    *("--width", "4", "--depth", "4", "--tail-convs", "2"),
     *("--crop", "16", "--batch-size", "4", "--all-targets", "--learning-rate", "0.002"),
 )
 
@@ -138,7 +138,8 @@ def test_dncnn_and_presets(vimeo, tmp_path):
 def test_the_defaults_are_the_papers():
     o = artifact_removal.Options()
     assert (o.learning_rate, o.epochs, o.batch_size) == (5e-4, 50, 28)
-    assert (o.initialization, o.crop, o.all_targets) == ("xavier", 0, False)
+    assert (o.initialization, o.crop, o.all_targets) == ("he", 0, False)
+    assert artifact_removal.PRESETS["paper"]["initialization"] == "xavier"
     assert artifact_removal.make_model(o).count_params() == 1_041_411
 
 

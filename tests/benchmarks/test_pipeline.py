@@ -1,0 +1,77 @@
+import csv
+
+import pytest
+import tensorflow as tf
+
+from benchmarks import pipeline as benchmark
+from offkeras import data
+
+
+@pytest.fixture
+def options(tmp_path):
+    arguments = ["--out", str(tmp_path / "speed.csv"), "--videos", "2", "--frames", "8"]
+    return benchmark.parse([*arguments, "--steps", "2", "--size", "32", "--batch", "2"])
+
+
+def test_the_cheap_cases_on_two_tiny_videos(options, tmp_path, monkeypatch):
+    benchmark.write_videos(tmp_path / "many", videos=2, frames=8)
+    assert [data.probe(p).num_frames for p in (tmp_path / "many").rglob("*.avi")] == [
+        8,
+        8,
+    ]
+    shards = benchmark.shards_of(tmp_path / "many", flow="dis", workers=1)
+    assert shards == tmp_path / "many_dis"
+    monkeypatch.setattr(benchmark, "FLOW_PAIRS", 1)
+    for case in ("dis", "pipeline_rgb", "pipeline_rgb_diff", "pipeline_flow"):
+        assert benchmark.CASES[case](tmp_path, options) > 0
+    paths = [str(p) for p in (tmp_path / "many").rglob("*.avi")]
+    assert [benchmark.decode_and_encode(path) for path in paths] == [8, 8]
+
+
+def test_table(options):
+    medians = {name: (2.0 + i, 100.0) for i, name in enumerate(benchmark.CASES)}
+    rows = benchmark.table(medians, options, "command")
+    assert all(set(row) == set(benchmark.COLUMNS) for row in rows)
+    preparation, tvl1, dis = rows[:3]
+    assert preparation["value"] == "2.00" and preparation["reference_value"] == "3.00"
+    assert preparation["ratio_to_reference"] == "0.667"
+    assert (tvl1["ratio_to_reference"], dis["ratio_to_reference"]) == ("0.800", "1.250")
+    assert [row["frames"] for row in rows[-2:]] == [8, 8 * benchmark.LONG]
+    assert {row["modality"] for row in rows[3:6]} == {"rgb", "rgb_diff", "flow"}
+
+
+def test_medians_over_rounds(monkeypatch):
+    values = iter([3, 1, 2])
+
+    class Done:
+        stdout = ""
+
+    def run(command, **_):
+        if "prepare" in command:
+            Done.value = next(values)
+        Done.stdout = f"progress\n[{Done.value}, {10 * Done.value}]\n"
+        return Done
+
+    monkeypatch.setattr(benchmark.subprocess, "run", run)
+    medians = benchmark.measure("folder", ["--out", "x"], 3)
+    assert medians["prepare"] == medians["long"] == (2, 20)
+
+
+def test_write_replaces_the_rows_of_this_version_only(tmp_path):
+    path = tmp_path / "speed.csv"
+
+    def row(measurement, version):
+        empty = dict.fromkeys(benchmark.COLUMNS, "")
+        return {**empty, "measurement": measurement, "tensorflow": version}
+
+    benchmark.write(path, [row("old", tf.__version__), row("other", "1.0")])
+    benchmark.write(path, [row("new", tf.__version__)])
+    with path.open(newline="") as file:
+        found = [(r["measurement"], r["tensorflow"]) for r in csv.DictReader(file)]
+    assert found == [("other", "1.0"), ("new", tf.__version__)]
+
+
+def test_unknown_option_is_an_error(capsys):
+    with pytest.raises(SystemExit):
+        benchmark.parse(["--out", "speed.csv", "--repeat", "3"])
+    assert "--repeat" in capsys.readouterr().err
