@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pathlib
 
 from offkeras.data._packets import index_packets
 
@@ -98,14 +99,41 @@ def decode(path, container, stream):
         raise VideoError(path, f"frame {number} cannot be decoded: {error}.") from error
 
 
-def frame_seconds(path, container, stream, frame, number):
-    """Time of a decoded frame in seconds.
+def frame_time(path, container, stream, frame, number):
+    """Time of a decoded frame in seconds, an exact fraction.
 
     AVI and raw streams have no presentation times and run at a constant rate.
     """
-    if frame.time is not None and container.format.name != "avi":
-        return frame.time
+    if frame.pts is not None and container.format.name != "avi":
+        return frame.pts * frame.time_base
     rate = stream.average_rate or stream.guessed_rate
     if not rate:
         raise VideoError(path, "has neither time stamps nor a frame rate.")
-    return float(number / rate)
+    return number / rate
+
+
+def frame_seconds(path, container, stream, frame, number):
+    """`frame_time` as a float."""
+    return float(frame_time(path, container, stream, frame, number))
+
+
+def check_encoder(name):
+    """Raises a `ValueError` where FFmpeg was built without an encoder."""
+    import av
+
+    try:
+        av.Codec(name, "w")
+    except ValueError as error:  # av's UnknownCodecError
+        raise ValueError(f"This build of FFmpeg has no encoder {name!r}.") from error
+
+
+@contextlib.contextmanager
+def written_whole(path):
+    """A path to write to, beside `path`, which it becomes once it is complete."""
+    path = pathlib.Path(path)
+    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -51,18 +51,37 @@ def multi_scale_crop(frames, *, size=224, scales=(1, 0.875, 0.75, 0.66), seed):
     return _resize(crop, [size, size])
 
 
-def random_flip(frames, *, seed):
+def mirror(frames, *, flow=False):
+    """Mirrors a clip left to right.
+
+    Args:
+        frames: `(T, H, W, C)`.
+        flow: whether the channels are quantised flow, x and y in turn. Horizontal
+            flow changes its sign, so x becomes 255 - x.
+
+    Returns:
+        The clip, of the same shape and type.
+    """
+    frames = tf.reverse(frames, [2])
+    if not flow:
+        return frames
+    horizontal = tf.range(tf.shape(frames)[3]) % 2 == 0
+    return tf.where(horizontal, 255 - frames, frames)
+
+
+def random_flip(frames, *, seed, flow=False):
     """Mirrors all segments of a clip left to right, with probability one half.
 
     Args:
         frames: `(T, H, W, C)`.
         seed: integer tensor `(2,)`.
+        flow: see `mirror`.
 
     Returns:
         The clip, of the same shape and type.
     """
     flips = tf.random.stateless_uniform([], seed) < 0.5
-    return tf.where(flips, tf.reverse(frames, [2]), frames)
+    return tf.where(flips, mirror(frames, flow=flow), frames)
 
 
 def center_crop(frames, size):
@@ -75,12 +94,43 @@ def center_crop(frames, size):
     Returns:
         uint8 `(T, size, size, C)`.
     """
+    frames, shape = _evaluation_size(frames, size)
+    top, left = tf.unstack((shape - size) // 2)
+    return _cut(frames, top, left, size)
+
+
+def ten_crops(frames, size, *, flow=False):
+    """TSN's evaluation views: the corners, the centre, and their mirrors.
+
+    Frames are scaled as for `center_crop`.
+
+    Args:
+        frames: uint8 `(T, H, W, C)`.
+        size: height and width of the result in pixels.
+        flow: see `mirror`.
+
+    Returns:
+        uint8 `(10, T, size, size, C)`: top left, top right, bottom left, bottom
+        right, centre, then their mirrors.
+    """
+    frames, shape = _evaluation_size(frames, size)
+    bottom, right = tf.unstack(shape - size)
+    corners = [(0, 0), (0, right), (bottom, 0), (bottom, right)]
+    places = [*corners, (bottom // 2, right // 2)]
+    crops = [_cut(frames, top, left, size) for top, left in places]
+    return tf.stack(crops + [mirror(crop, flow=flow) for crop in crops])
+
+
+def _evaluation_size(frames, size):
+    """Frames with a shorter side of `size * 256 / 224`, and their height and width."""
     shape = tf.shape(frames)[1:3]
     shorter = round(size * EVALUATION_SCALE)
     scale = shorter / tf.reduce_min(shape)
     resized = tf.cast(tf.round(tf.cast(shape, tf.float64) * scale), tf.int32)
-    top, left = tf.unstack((resized - size) // 2)
-    frames = _resize(frames, resized)
+    return _resize(frames, resized), resized
+
+
+def _cut(frames, top, left, size):
     return tf.ensure_shape(
         frames[:, top : top + size, left : left + size],
         [frames.shape[0], size, size, frames.shape[3]],

@@ -80,9 +80,11 @@ class ClassFolder:
                 f"Expected on_error to be 'raise' or 'skip'. Received: {on_error!r}."
             )
         root = pathlib.Path(root)
-        folders = _class_folders(root, class_names)
+        folders = class_folders(root, class_names)
         class_names = tuple(class_names or (folder.name for folder in folders))
-        files = [(path, folder.name) for folder in folders for path in _videos(folder)]
+        files = [
+            (path, folder.name) for folder in folders for path in find_videos(folder)
+        ]
 
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as threads:
             results = list(threads.map(_probe, [path for path, _ in files]))
@@ -299,11 +301,11 @@ def _probe(path):
         return error
 
 
-def _class_folders(root, class_names):
+def class_folders(root, class_names=None):
     """The class folders under `root`, sorted, after checking the layout."""
     if not root.is_dir():
         raise ValueError(f"Expected root to be a folder. Received: {root}.")
-    strays = _videos(root)
+    strays = find_videos(root)
     if strays:
         raise ValueError(
             f"Expected videos in one folder per class. {root} itself holds "
@@ -324,14 +326,15 @@ def _class_folders(root, class_names):
                 f"Expected only files in class folder {folder}. It holds the folder "
                 f"{inner[0].name}, whose videos would be lost."
             )
-        if not _videos(folder):
+        if not find_videos(folder):
             raise ValueError(
                 f"Class folder {folder} holds no video ({', '.join(SUFFIXES)})."
             )
     return folders
 
 
-def _videos(folder):
+def find_videos(folder):
+    """The videos of a folder, sorted by name."""
     return sorted(
         p
         for p in folder.iterdir()

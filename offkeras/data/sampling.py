@@ -30,14 +30,14 @@ def train_indices(
     Short videos: the interval is at least 1 (with 0 every temporal gradient would
     be zero); p is 0 where its range is empty; an index past the end becomes the
     last one that leaves `frames_per_segment` frames. A video shorter than
-    `frames_per_segment` gives zeros: the reader repeats its last frame.
+    `frames_per_segment` gives zeros: `segment_indices` repeats its last frame.
 
     Args:
-        length: number of frames in the video, L.
+        length: number of frames in the video, or of its flow fields, L.
         num_segments: segments in a clip, α.
         total_segments: segments in a video, β.
-        frames_per_segment: consecutive frames that follow each index: 1 for RGB,
-            6 for five RGB differences.
+        frames_per_segment: consecutive frames that begin at each index: 1 for RGB,
+            6 for five RGB differences, 5 flow fields.
         seed: seed of the run, not negative.
         epoch: epoch number, from 0.
         index: index of the video in the dataset.
@@ -88,7 +88,7 @@ def test_indices(length, *, total_segments=25, frames_per_segment=1, scheme="pap
     Args:
         length: number of frames in the video.
         total_segments: segments in a video, β.
-        frames_per_segment: consecutive frames that follow each index.
+        frames_per_segment: consecutive frames that begin at each index.
         scheme: `"paper"` or `"released"`.
 
     Returns:
@@ -105,6 +105,22 @@ def test_indices(length, *, total_segments=25, frames_per_segment=1, scheme="pap
     else:
         indices = 1 + steps * (last // (total_segments - 1))
     return np.minimum(indices, last)
+
+
+def segment_indices(starts, *, length, frames_per_segment):
+    """The frames of every segment, from `train_indices` or `test_indices`.
+
+    Args:
+        starts: first frame of each segment.
+        length: number of frames in the video.
+        frames_per_segment: consecutive frames of a segment. In a video that is
+            shorter, the last frame stands for those that are missing.
+
+    Returns:
+        int64 array `(segments, frames_per_segment)` of frame indices in the video.
+    """
+    indices = np.asarray(starts)[:, None] + np.arange(frames_per_segment)
+    return np.minimum(indices, length - 1)
 
 
 test_indices.__test__ = False  # not a pytest test, whoever imports it

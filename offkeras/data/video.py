@@ -7,18 +7,19 @@ frame raises a `VideoError` that names it; no frame ever stands in for another.
 
 import dataclasses
 import fractions
-import os
-import pathlib
 
 import numpy as np
 
+from offkeras.data._color import to_rgb
 from offkeras.data._container import (
     MAX_PIXELS,
     VideoError,
+    check_encoder,
     decode,
     frame_seconds,
     open_video,
     read_index,
+    written_whole,
 )
 
 
@@ -65,7 +66,7 @@ def probe(path, *, max_pixels=MAX_PIXELS):
         frame = next(decode(path, container, stream), None)
         if frame is None:
             raise VideoError(path, "no frame could be decoded.")
-        height, width = _to_rgb(path, frame).shape[:2]
+        height, width = to_rgb(path, frame).shape[:2]
     index = read_index(path, max_pixels)
     if index is None:
         with open_video(path, max_pixels) as (container, stream):
@@ -150,7 +151,7 @@ def iterate_frames(path, *, max_pixels=MAX_PIXELS):
         for number, frame in enumerate(decode(path, container, stream)):
             time = frame_seconds(path, container, stream, frame, number)
             first = time if first is None else first
-            yield time - first, _to_rgb(path, frame)
+            yield time - first, to_rgb(path, frame)
         if first is None:
             raise VideoError(path, "no frame could be decoded.")
     read_index(path, max_pixels)  # raises where the file ends before its header says
@@ -177,34 +178,25 @@ def write_video(path, frames, *, fps, codec="libx264"):
 
     if not fps > 0:
         raise ValueError(f"Expected fps to be positive. Received: {fps}.")
-    try:
-        av.Codec(codec, "w")
-    except ValueError as error:  # av's UnknownCodecError
-        raise ValueError(f"This build of FFmpeg has no encoder {codec!r}.") from error
-    path = pathlib.Path(path)
-    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
-    try:
-        with av.open(str(partial), "w") as container:
-            rate = fractions.Fraction(float(fps)).limit_denominator(1001)
-            stream = container.add_stream(codec, rate=rate, pix_fmt="yuv420p")
-            shape = None
-            for number, array in enumerate(frames):
-                array = np.asarray(array)
-                _check_frame(number, array, shape or array.shape)
-                shape = array.shape
-                height, width = shape[0] + shape[0] % 2, shape[1] + shape[1] % 2
-                if number == 0:
-                    stream.height, stream.width = height, width
-                padding = ((0, height - shape[0]), (0, width - shape[1]), (0, 0))
-                array = np.pad(array, padding, "edge")
-                frame = av.VideoFrame.from_ndarray(array, format="rgb24")
-                container.mux(stream.encode(frame))
-            if shape is None:
-                raise ValueError(f"Expected at least one frame to write to {path}.")
-            container.mux(stream.encode())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    check_encoder(codec)
+    with written_whole(path) as partial, av.open(str(partial), "w") as container:
+        rate = fractions.Fraction(float(fps)).limit_denominator(1001)
+        stream = container.add_stream(codec, rate=rate, pix_fmt="yuv420p")
+        shape = None
+        for number, array in enumerate(frames):
+            array = np.asarray(array)
+            _check_frame(number, array, shape or array.shape)
+            shape = array.shape
+            height, width = shape[0] + shape[0] % 2, shape[1] + shape[1] % 2
+            if number == 0:
+                stream.height, stream.width = height, width
+            padding = ((0, height - shape[0]), (0, width - shape[1]), (0, 0))
+            array = np.pad(array, padding, "edge")
+            frame = av.VideoFrame.from_ndarray(array, format="rgb24")
+            container.mux(stream.encode(frame))
+        if shape is None:
+            raise ValueError(f"Expected at least one frame to write to {path}.")
+        container.mux(stream.encode())
 
 
 def _check_frame(number, array, shape):
@@ -226,7 +218,7 @@ def _count_frames(path, container, stream, wanted, size):
     number = -1
     for number, frame in enumerate(decode(path, container, stream)):
         if number in wanted:
-            found[number] = _to_rgb(path, frame, size)
+            found[number] = to_rgb(path, frame, size)
             if number == wanted[-1]:
                 return found
     missing = min(set(wanted) - set(found))
@@ -259,30 +251,7 @@ def _seek_frames(path, container, stream, index, wanted, size):
                 if current is not None and position != current + 1:
                     return None
                 current = position
-            found[target] = _to_rgb(path, frame, size)
+            found[target] = to_rgb(path, frame, size)
     except VideoError:
         return None  # decoding from the start tells which frame is at fault
     return found
-
-
-def _to_rgb(path, frame, size=None):
-    """One decoded frame as an upright uint8 RGB array."""
-    from av.video.reformatter import Interpolation
-
-    quarters, rest = divmod(frame.rotation, 90)
-    if rest:
-        raise VideoError(
-            path,
-            f"is rotated by {frame.rotation} degrees; only quarter turns can be shown.",
-        )
-    if size is not None:
-        scale = size / min(frame.height, frame.width)
-        frame = frame.reformat(
-            height=round(frame.height * scale),
-            width=round(frame.width * scale),
-            format="rgb24",
-            interpolation=Interpolation.BILINEAR,
-        )
-    return np.ascontiguousarray(
-        np.rot90(frame.to_ndarray(format="rgb24"), k=int(quarters))
-    )

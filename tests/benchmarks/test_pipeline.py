@@ -4,28 +4,26 @@ import pytest
 import tensorflow as tf
 
 from benchmarks import pipeline as benchmark
+from benchmarks import pipeline_cases as cases
 from offkeras import data
 
 
 @pytest.fixture
 def options(tmp_path):
     arguments = ["--out", str(tmp_path / "speed.csv"), "--videos", "2", "--frames", "8"]
-    return benchmark.parse([*arguments, "--steps", "2", "--size", "32", "--batch", "2"])
+    return benchmark.parse([*arguments, "--steps", "2", "--batch", "2"])
 
 
 def test_the_cheap_cases_on_two_tiny_videos(options, tmp_path, monkeypatch):
-    benchmark.write_videos(tmp_path / "many", videos=2, frames=8)
-    assert [data.probe(p).num_frames for p in (tmp_path / "many").rglob("*.avi")] == [
-        8,
-        8,
-    ]
-    shards = benchmark.shards_of(tmp_path / "many", flow="dis", workers=1)
-    assert shards == tmp_path / "many_dis"
-    monkeypatch.setattr(benchmark, "FLOW_PAIRS", 1)
+    cases.write_videos(tmp_path / "many", videos=2, frames=8)
+    paths = [str(path) for path in (tmp_path / "many").rglob("*.avi")]
+    assert [data.probe(path).num_frames for path in paths] == [8, 8]
+    shards = tmp_path / "many_shards"
+    cases.write_shards(tmp_path / "many", shards, flow="dis", workers=1)
+    monkeypatch.setattr(cases, "FLOW_PAIRS", 1)
     for case in ("dis", "pipeline_rgb", "pipeline_rgb_diff", "pipeline_flow"):
         assert benchmark.CASES[case](tmp_path, options) > 0
-    paths = [str(p) for p in (tmp_path / "many").rglob("*.avi")]
-    assert [benchmark.decode_and_encode(path) for path in paths] == [8, 8]
+    assert [cases.decode_and_encode(path) for path in paths] == [8, 8]
 
 
 def test_table(options):

@@ -3,7 +3,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from offkeras.data.augment import center_crop, multi_scale_crop, random_flip
+from offkeras.data.augment import (
+    center_crop,
+    mirror,
+    multi_scale_crop,
+    random_flip,
+    ten_crops,
+)
 
 
 def coordinates(height, width, segments=3):
@@ -145,3 +151,40 @@ def test_center_crop_is_the_middle_of_the_resized_frame(height, width):
     top, left = (h - 56) // 2, (w - 56) // 2
     expected = resized[top : top + 56, left : left + 56]
     assert np.abs(result[0] - expected).max() <= 0.51
+
+
+@pytest.mark.parametrize("height, width", [(64, 85), (80, 64), (40, 50)])
+def test_ten_crops_are_the_corners_the_centre_and_their_mirrors(height, width):
+    frames = np.random.default_rng(0).integers(0, 256, (2, height, width, 4), np.uint8)
+    crops = ten_crops(frames, 56).numpy()
+    assert crops.shape == (10, 2, 56, 56, 4) and crops.dtype == np.uint8
+    h, w = (round(n * 64 / min(height, width)) for n in (height, width))
+    bottom, right = h - 56, w - 56
+    places = [(0, 0), (0, right), (bottom, 0), (bottom, right)]
+    places.append((bottom // 2, right // 2))
+    resized = np.stack([resize(frame, h, w) for frame in frames])
+    for crop, flipped, (top, left) in zip(crops[:5], crops[5:], places, strict=True):
+        expected = resized[:, top : top + 56, left : left + 56]
+        assert np.abs(crop - expected).max() <= 0.51
+        np.testing.assert_array_equal(flipped, crop[:, :, ::-1])
+    np.testing.assert_array_equal(crops[4], center_crop(frames, 56))
+    flow = ten_crops(frames, 56, flow=True).numpy()
+    np.testing.assert_array_equal(flow[:5], crops[:5])
+    np.testing.assert_array_equal(flow[5:], mirror_flow(crops[:5]))
+
+
+def mirror_flow(frames):
+    """Quantised flow, x and y in turn, seen in a mirror."""
+    mirrored = frames[..., ::-1, :].copy()
+    mirrored[..., ::2] = 255 - mirrored[..., ::2]
+    return mirrored
+
+
+def test_flipped_flow_changes_the_sign_of_x_only():
+    frames = np.random.default_rng(0).integers(0, 256, (2, 4, 6, 10), np.uint8)
+    np.testing.assert_array_equal(mirror(frames, flow=True), mirror_flow(frames))
+    np.testing.assert_array_equal(mirror(frames), frames[:, :, ::-1])
+    results = {
+        random_flip(frames, seed=[i, 0], flow=True).numpy().tobytes() for i in range(20)
+    }
+    assert results == {frames.tobytes(), mirror_flow(frames).tobytes()}

@@ -58,6 +58,37 @@ def test_every_segment_has_room_for_its_frames(frames_per_segment):
                 assert indices.max() <= max(length - frames_per_segment, 0)
 
 
+@pytest.mark.parametrize("scheme", sampling.SCHEMES)
+@pytest.mark.parametrize("alpha", [3, 7])
+@pytest.mark.parametrize("frames_per_segment", [1, 5, 6])
+def test_all_frames_of_all_segments_lie_in_the_video(frames_per_segment, alpha, scheme):
+    """Section 4.2.3 by brute force for segments of several frames."""
+    options = {"frames_per_segment": frames_per_segment, "scheme": scheme}
+    for length in range(1, 401):
+        last = max(length - frames_per_segment, 0)  # where a segment can begin
+        trained = sampling.train_indices(
+            length, num_segments=alpha, index=length, **options
+        )
+        tested = sampling.test_indices(length, **options)
+        if scheme == "paper":
+            d = paper_interval(length)
+            starts = range(max(last - (alpha - 1) * d, 0) + 1)
+            possible = [[min(p + i * d, last) for i in range(alpha)] for p in starts]
+            assert trained.tolist() in possible
+            assert tested.tolist() == [min(i * d, last) for i in range(BETA)]
+        for firsts in (trained, tested):
+            frames = sampling.segment_indices(
+                firsts, length=length, frames_per_segment=frames_per_segment
+            )
+            assert frames.shape == (len(firsts), frames_per_segment)
+            for first, segment in zip(firsts, frames.tolist(), strict=True):
+                expected = list(range(first, first + frames_per_segment))
+                if length < frames_per_segment:  # the last frame is repeated
+                    expected = [min(i, length - 1) for i in expected]
+                assert segment == expected
+                assert set(segment) <= set(range(length))
+
+
 def test_draws_depend_on_seed_epoch_and_index_only():
     def draw(**key):
         return tuple(sampling.train_indices(1000, **key))

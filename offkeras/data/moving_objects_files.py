@@ -1,0 +1,121 @@
+"""Writes the moving objects as files, in the layout that `vid` reads."""
+
+import concurrent.futures
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from offkeras.data.moving_objects import CLASSES, load_footage, render_snippet
+from offkeras.data.vid import sampled_positions
+from offkeras.data.vid_annotation import write_annotation
+from offkeras.data.vid_classes import write_classes
+
+# Split -> snippets, and frames in each. Longer ones, to tell slow from fast by the
+# motion IoU, where motion is measured.
+SPLITS = {"train": (800, 6), "validation": (100, 12), "test": (100, 12)}
+JPEG_QUALITY = 95
+
+
+def write_moving_objects(root, *, splits=SPLITS, seed=0, workers=None, done=None):
+    """Writes the snippets that are not there yet, then the lists.
+
+    `classes.txt` names the classes. Each split has the lists `VID_<split>_15frames`,
+    `VID_<split>_videos` and `VID_<split>_frames`. Snippet n of a split is a function
+    of (seed, split, n).
+
+    Args:
+        root: folder of the dataset.
+        splits: dict of a split and its numbers of snippets and of frames in each.
+        seed: integer, not negative; another seed gives other snippets.
+        workers: snippets at a time. Default: one a processor.
+        done: called with the number of snippets that are finished.
+
+    Raises:
+        ValueError: if `root` was begun with another seed or other splits.
+    """
+    root = Path(root)
+    _check_settings(
+        root, {"seed": seed, "splits": {k: [*v] for k, v in splits.items()}}
+    )
+    write_classes(root / "classes.txt", CLASSES)
+    finished = 0
+    with concurrent.futures.ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+        for stream, (split, (count, num_frames)) in enumerate(splits.items()):
+            footage = load_footage(split)
+
+            def write(number, split=split, stream=stream, n=num_frames, f=footage):
+                key = np.uint64([seed, (stream << 32) + number])
+                rng = np.random.Generator(np.random.Philox(key=key))
+                return _write_snippet(root, _name(split, number), f, rng, n)
+
+            for _ in pool.map(write, range(count)):
+                finished += 1
+                if done:
+                    done(finished)
+            _write_lists(root, split, count, num_frames)
+
+
+def _name(split, number):
+    return f"{split}/{split}_{number:05}"
+
+
+def _check_settings(root, settings):
+    path = root / "moving_objects.json"
+    if not path.exists():
+        root.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(settings) + "\n")
+    found = json.loads(path.read_text())
+    if found != settings:
+        raise ValueError(
+            f"Expected {path} to say {settings}, to go on there. Received: {found}."
+        )
+
+
+def _write_snippet(root, name, footage, rng, num_frames):
+    """Writes a snippet; its folder of images appears last, and whole."""
+    import cv2
+
+    images, annotations = root / "Data/VID" / name, root / "Annotations/VID" / name
+    if images.exists():
+        return
+    part = images.with_name(f".writing.{images.name}")
+    shutil.rmtree(part, ignore_errors=True)  # left by a killed run
+    part.mkdir(parents=True)
+    annotations.mkdir(parents=True, exist_ok=True)
+    frames, truths, speeds = render_snippet(footage, rng, num_frames=num_frames)
+    for number, (frame, truth) in enumerate(zip(frames, truths, strict=True)):
+        write_annotation(
+            annotations / f"{number:06}.xml", truth, folder=name, speeds=speeds
+        )
+        quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+        _, data = cv2.imencode(".jpg", np.ascontiguousarray(frame[..., ::-1]), quality)
+        (part / f"{number:06}.JPEG").write_bytes(data.tobytes())
+    part.rename(images)
+
+
+def _write_lists(root, split, count, num_frames):
+    names = [_name(split, number) for number in range(count)]
+    lists = {
+        "15frames": [
+            f"{name} 1 {position} {num_frames}"
+            for name in names
+            for position in sampled_positions(num_frames)
+        ],
+        "videos": [
+            f"{name} {1 + i * num_frames} 0 {num_frames}"
+            for i, name in enumerate(names)
+        ],
+        "frames": [
+            f"{name}/{position:06} {1 + i * num_frames + position}"
+            for i, name in enumerate(names)
+            for position in range(num_frames)
+        ],
+    }
+    folder = root / "ImageSets"
+    folder.mkdir(exist_ok=True)
+    for kind, lines in lists.items():
+        text = "".join(f"{line}\n" for line in lines)
+        (folder / f"VID_{split}_{kind}.txt").write_text(text)

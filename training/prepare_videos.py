@@ -1,0 +1,239 @@
+"""Videos to TFRecord shards of JPEG frames, with optical flow where asked for.
+
+    # the official sets: all videos of the three splits
+    python -m training.prepare_videos --dataset ucf101 --videos UCF-101 \
+        --lists ucfTrainTestlist --out runs/ucf101 --flow tvl1
+    python -m training.prepare_videos --dataset hmdb51 --videos hmdb51_org \
+        --lists testTrainMulti_7030_splits --out runs/hmdb51 --flow tvl1
+    # your own: a folder per class, or with --dataset list lists as TSN's
+    python -m training.prepare_videos --videos my_videos --out runs/mine
+
+A killed run goes on where it stopped, and ends with the same bytes. Videos that
+cannot be prepared are listed at the end; the same command tries them again.
+"""
+
+import collections
+import concurrent.futures
+import dataclasses
+import hashlib
+import json
+import multiprocessing
+import os
+import threading
+import time
+from pathlib import Path
+
+import keras
+
+from offkeras.data import action_datasets, shard_writer, shards
+from offkeras.data.video import VideoError
+from offkeras.data.video_examples import ExampleOptions, make_example
+from training import options
+from training.options import option
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """All defaults: the frames and flow of the released code, without the flow."""
+
+    dataset: str = option("folder", "'ucf101', 'hmdb51', 'folder' or 'list'")
+    videos: str = option("", "folder of the videos")
+    lists: str = option("", "folder of the official lists, or of TSN's")
+    out: str = option("", "folder of the shards, on a local disk")
+    # What is stored
+    height: int = option(256, "height of a stored frame")
+    width: int = option(340, "width of a stored frame, if stretched")
+    aspect: str = option("stretch", "'stretch', or 'keep': shorter side to height")
+    quality: int = option(95, "of the JPEGs")
+    flow: str = option("none", "'none', 'tvl1' (the paper's) or 'dis' (fast)")
+    videos_per_shard: int = option(32, "videos in a shard; a killed run loses one")
+    # How
+    workers: int = option(os.cpu_count() or 1, "videos at a time")
+    on_error: str = option("raise", "'raise': end with an error, or 'skip'")
+
+
+def main(argv=None):
+    """Reads the lists, prepares what is not there yet, writes the manifest."""
+    o = options.parse(Options, {}, description=__doc__.splitlines()[0], argv=argv)
+    example_options = check(o)
+    class_names, videos = find_videos(o)
+    folder = Path(o.out)
+    folder.mkdir(parents=True, exist_ok=True)
+    fixed = agree_on_options(folder, example_options, class_names, videos, o)
+
+    count = -(-len(videos) // o.videos_per_shard)
+    names = [shards.shard_name(number, count) for number in range(count)]
+    parts = {
+        name: videos[number * o.videos_per_shard :][: o.videos_per_shard]
+        for number, name in enumerate(names)
+        if not shard_writer.finished_shard(folder, name)
+    }
+    done = len(videos) - sum(map(len, parts.values()))
+    print(f"{len(videos)} videos in {count} shards; {done} are prepared already")
+    prepare(folder, parts, example_options, done=done, total=len(videos), o=o)
+
+    content = [json.loads((folder / f"{name}.json").read_text()) for name in names]
+    shard_writer.write_json(
+        folder / shards.MANIFEST,
+        {
+            "format": shards.FORMAT,
+            "options": fixed,
+            "class_names": class_names,
+            "shards": content,
+        },
+    )
+    failures = {name: r for part in content for name, r in part["failures"].items()}
+    for name, reason in failures.items():
+        print(f"failed: {name}: {reason}")
+    print(f"{folder}: {len(videos) - len(failures)} videos, {len(failures)} failures")
+    if failures and o.on_error == "raise":
+        raise SystemExit(1)
+
+
+def check(o):
+    """The options of an example, after checking the others."""
+    for name, values in (
+        ("dataset", ("ucf101", "hmdb51", "folder", "list")),
+        ("on_error", ("raise", "skip")),
+    ):
+        if getattr(o, name) not in values:
+            raise SystemExit(
+                f"Expected --{name.replace('_', '-')} to be one of {values}. "
+                f"Received: {getattr(o, name)!r}."
+            )
+    needed = ("videos", "out") if o.dataset == "folder" else ("videos", "out", "lists")
+    for name in needed:
+        if not getattr(o, name):
+            raise SystemExit(f"--{name} is needed for --dataset {o.dataset}.")
+    if min(o.videos_per_shard, o.workers) < 1:
+        raise SystemExit(
+            "Expected --videos-per-shard and --workers of at least 1. "
+            f"Received: {o.videos_per_shard} and {o.workers}."
+        )
+    fields = [field.name for field in dataclasses.fields(ExampleOptions)]
+    try:
+        return ExampleOptions(**{name: getattr(o, name) for name in fields})
+    except ValueError as error:
+        raise SystemExit(str(error)) from error
+
+
+def find_videos(o):
+    """Names of the classes, and all videos of the dataset sorted by name.
+
+    The official lists are checked here, the files one by one as they are prepared.
+    """
+    try:
+        if o.dataset == "folder":
+            splits = [action_datasets.class_folders(o.videos)]
+        elif o.dataset == "list":
+            splits = [action_datasets.tsn_list(None, o.lists)]
+        else:
+            read = getattr(action_datasets, o.dataset)
+            splits = [read(None, o.lists, split=n) for n in action_datasets.SPLITS]
+    except ValueError as error:
+        raise SystemExit(str(error)) from error
+    if not os.path.isdir(o.videos):
+        raise SystemExit(f"Expected --videos to be a folder. Received: {o.videos}.")
+    videos = {video.name: video for split in splits for video in split.videos}
+    return splits[0].class_names, [
+        dataclasses.replace(video, path=os.path.join(o.videos, name))
+        for name, video in sorted(videos.items())
+    ]
+
+
+def agree_on_options(folder, example_options, class_names, videos, o):
+    """What the bytes of the shards depend on; a resumed run must have the same."""
+    import av
+    import cv2
+
+    listing = [[v.name, v.label, v.group] for v in videos]
+    fixed = {
+        **dataclasses.asdict(example_options),
+        "videos_per_shard": o.videos_per_shard,
+        "videos_sha256": hashlib.sha256(
+            json.dumps([class_names, listing]).encode()
+        ).hexdigest(),
+        "opencv": cv2.__version__,
+        "av": av.__version__,
+    }
+    path = folder / shards.OPTIONS
+    if not path.exists():
+        shard_writer.write_json(path, fixed)
+        return fixed
+    before = json.loads(path.read_text())
+    differing = [
+        f"  {name}: {before.get(name)!r} then, {value!r} now"
+        for name, value in fixed.items()
+        if before.get(name) != value
+    ]
+    if differing:
+        raise SystemExit(
+            "\n".join(
+                [f"{folder} was begun with other options; take a new --out:"]
+                + differing
+            )
+        )
+    return fixed
+
+
+def prepare(folder, parts, example_options, *, done, total, o):
+    """Writes the shards in `parts`, a dict of name to videos, one after another."""
+    progress = keras.utils.Progbar(
+        total, unit_name="video", stateful_metrics=["frames/s"]
+    )
+    start, frames = time.monotonic(), 0
+    jobs = [(video, example_options) for part in parts.values() for video in part]
+    results = in_order(try_example, jobs, workers=o.workers)
+    for name, videos in parts.items():
+        writer = shard_writer.ShardWriter(folder, name)
+        for video in videos:
+            result = next(results)
+            if isinstance(result, bytes):
+                frames += writer.add(result)
+            else:
+                writer.fail(video.name, result)
+            done += 1
+            rate = frames / (time.monotonic() - start)
+            progress.update(done, [("frames/s", rate)], finalize=done == total)
+        writer.commit()
+
+
+def in_order(function, jobs, *, workers):
+    """Results of `function(*job)`, in order, from a few jobs ahead in processes."""
+    if workers == 1:
+        yield from (function(*job) for job in jobs)
+        return
+    with concurrent.futures.ProcessPoolExecutor(
+        workers,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=begin_worker,
+    ) as pool:
+        waiting = collections.deque()
+        for job in jobs:
+            waiting.append(pool.submit(function, *job))
+            if len(waiting) >= 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def begin_worker():
+    """A worker ends when its parent is killed, instead of waiting for ever."""
+
+    def follow():
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+def try_example(video, example_options):
+    """The serialized example of a video, or the reason why there is none."""
+    try:
+        return make_example(video, example_options)
+    except VideoError as error:
+        return error.reason.replace(video.path, video.name)
+
+
+if __name__ == "__main__":
+    main()
