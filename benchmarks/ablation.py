@@ -11,17 +11,14 @@ not run again. Options of training.action_recognition may follow.
 
 import argparse
 import csv
-import datetime
-import platform
 import shutil
 import tempfile
 import time
 from pathlib import Path
 
 import keras
-import numpy as np
-import tensorflow as tf
 
+from benchmarks import records
 from training import action_recognition
 
 NETWORKS = {
@@ -42,10 +39,7 @@ COLUMNS = (
     "seconds",
     "first_stage",
     "options",
-    "tensorflow",
-    "keras",
-    "device",
-    "date",
+    *records.ENVIRONMENT,
 )
 
 
@@ -56,31 +50,15 @@ def main(argv=None):
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=NETWORKS)
     arguments, options = parser.parse_known_args(argv)
-    rows = read(arguments.out)
     for seed in arguments.seeds:
         with tempfile.TemporaryDirectory() as folder:
             for network in arguments.networks:
-                if any((r["network"], int(r["seed"])) == (network, seed) for r in rows):
-                    continue
-                rows.append(run(network, seed, options, Path(folder)))
-                write(arguments.out, rows)
-    print_means(rows)
-
-
-def read(path):
-    """Rows of the CSV, none if it does not exist."""
-    if not path.exists():
-        return []
-    with open(path, newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def write(path, rows):
-    """Writes all rows."""
-    with open(path, "w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
+                done = [(r["network"], r["seed"]) for r in records.read(arguments.out)]
+                if (network, str(seed)) not in done:
+                    row = run(network, seed, options, Path(folder))
+                    records.append(arguments.out, COLUMNS, [row])
+    rows = records.read(arguments.out)
+    records.print_ranges(rows, "network", ("appearance", "off_3", "fused"))
 
 
 def run(network, seed, options, folder):
@@ -107,26 +85,8 @@ def run(network, seed, options, folder):
         "seconds": round(time.time() - start),
         "first_stage": "shared" if first_stage else "trained",
         "options": " ".join(options),
-        "tensorflow": tf.__version__,
-        "keras": keras.__version__,
-        "device": platform.processor() or platform.machine(),
-        "date": datetime.date.today().isoformat(),
+        **records.environment(),
     }
-
-
-def print_means(rows):
-    """Mean and range over the seeds, in percent."""
-    for network in NETWORKS:
-        same = [row for row in rows if row["network"] == network]
-        if not same:
-            continue
-        cells = []
-        for output in ("appearance", "off_3", "fused"):
-            values = 100 * np.array([float(row[output]) for row in same])
-            cells.append(
-                f"{output} {values.mean():5.1f} ({values.min():.1f}-{values.max():.1f})"
-            )
-        print(f"{network:12}", "   ".join(cells))
 
 
 if __name__ == "__main__":

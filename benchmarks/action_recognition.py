@@ -15,7 +15,6 @@ import datetime
 import importlib.util
 import json
 import os
-import platform
 import shlex
 import subprocess
 import sys
@@ -30,6 +29,7 @@ from tensorflow.python.framework.convert_to_constants import (
     convert_variables_to_constants_v2,
 )
 
+from benchmarks import records
 from offkeras import models
 
 # === Options ===
@@ -246,7 +246,7 @@ def table(medians, torch_version, command):
                 "tensorflow": tf.__version__,
                 "keras": keras.__version__,
                 "torch": torch_version,
-                "device": device(),
+                "device": records.device(),
                 "size": SIZE,
                 "segments": case.segments,
                 "batch": case.batch,
@@ -261,18 +261,6 @@ def table(medians, torch_version, command):
             }
         )
     return rows
-
-
-def device():
-    """Model of the processor and the number of threads."""
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                name = line.partition(":")[2].strip()
-                break
-    return f"{name}, {len(os.sched_getaffinity(0))} threads"
 
 
 def write(path, rows):

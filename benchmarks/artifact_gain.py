@@ -13,8 +13,6 @@ after the last of them.
 """
 
 import argparse
-import csv
-import datetime
 import itertools
 import json
 import shlex
@@ -25,7 +23,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from benchmarks.action_recognition import device
+from benchmarks import records
 from offkeras import models
 from offkeras.data import compression, septuplets
 from offkeras.models.artifact_removal import target_index
@@ -172,19 +170,7 @@ def settings(name, quality, seed, options):
 
 def finished(path):
     """Settings of the models that the file holds."""
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return [{column: row[column] for column in KEY} for row in csv.DictReader(file)]
-
-
-def append(path, rows):
-    """Appends all rows of a model at once."""
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        if file.tell() == 0:
-            writer.writeheader()
-        writer.writerows(rows)
+    return [{column: row[column] for column in KEY} for row in records.read(path)]
 
 
 def main(arguments):
@@ -209,16 +195,13 @@ def main(arguments):
                 **evaluate(model, quality, split, options),
                 "parameters": model.count_params(),
                 "seconds": f"{seconds:.0f}",
-                "tensorflow": tf.__version__,
-                "keras": keras.__version__,
                 "ffmpeg": json.loads(manifest.read_text())["ffmpeg"],
-                "device": device(),
-                "date": datetime.date.today().isoformat(),
                 "command": command,
+                **records.environment(),
             }
             for split in options.splits
         ]
-        append(options.out, rows)
+        records.append(options.out, COLUMNS, rows)
         for row in rows:
             print(
                 f"{name} q={quality} seed={seed} {row['clips']:14} "

@@ -21,7 +21,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.action_recognition import MATMUL, count_flops, device, measure
+from benchmarks import records
+from benchmarks.action_recognition import MATMUL, count_flops, measure
 from offkeras import models
 from offkeras.models.artifact_streaming import streaming
 
@@ -119,7 +120,7 @@ def table(medians, options, command):
                 "filters": case.filters,
                 "tensorflow": tf.__version__,
                 "keras": keras.__version__,
-                "device": device(),
+                "device": records.device(),
                 "height": options.height,
                 "width": options.width,
                 "channels": options.channels,

@@ -30,7 +30,7 @@ from statistics import median
 import keras
 import tensorflow as tf
 
-from benchmarks.action_recognition import device
+from benchmarks import records
 from benchmarks.pipeline_cases import (
     CASES,
     SEGMENTS,
@@ -138,7 +138,7 @@ def table(medians, o, command):
                 "peak_memory_mib": f"{memory:.0f}",
                 "tensorflow": tf.__version__,
                 "keras": keras.__version__,
-                "device": device(),
+                "device": records.device(),
                 "size": SIZE,
                 "segments": SEGMENTS,
                 "batch": 1 if case in ("short", "long") else o.batch,

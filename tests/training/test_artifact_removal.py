@@ -11,7 +11,7 @@ from training import artifact_removal, prepare_compression
 TINY = (
     *("--frame-height", "32", "--frame-width", "48"),
     *("--width", "4", "--depth", "4", "--tail-convs", "2"),
-    *("--crop", "16", "--batch-size", "4", "--all-targets", "--learning-rate", "0.002"),
+    *("--crop", "16", "--batch-size", "4", "--all-targets", "--learning-rate", "0.003"),
 )
 
 
@@ -130,7 +130,7 @@ def test_dncnn_and_presets(vimeo, tmp_path):
     ]
     train(vimeo, tmp_path / "run", *arguments)
     options = json.loads((tmp_path / "run/options.json").read_text())
-    assert (options["learning_rate"], options["in_memory"]) == (0.002, True)
+    assert (options["learning_rate"], options["in_memory"]) == (0.003, True)
     model = keras.models.load_model(tmp_path / "run/model.keras")
     assert model.name == "dncnn" and model.inputs[0].shape[1] == 1
 
