@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import math
 import time
 
 import numpy as np
@@ -110,7 +111,8 @@ def _classify(video, recognizer, num_segments, interval, hop):
     window = collections.deque(maxlen=length)
     count = 0
     for count, (timestamp, frame) in enumerate(iterate_frames(video), start=1):
-        window.append(center_crop(frame[None], size)[0])
+        used = _is_in_a_clip(count - 1, length, hop, interval)
+        window.append(center_crop(frame[None], size)[0] if used else None)
         prediction = None
         if count >= length and (count - length) % hop == 0:
             clip = np.stack(list(window)[::interval])
@@ -121,6 +123,14 @@ def _classify(video, recognizer, num_segments, interval, hop):
             f"{video} is shorter than one window: expected at least {length} frames "
             f"({num_segments} segments, {interval} apart). Received: {count}."
         )
+
+
+def _is_in_a_clip(index, length, hop, interval):
+    """Whether a frame is a segment of one of the windows that it lies in."""
+    first = max(0, math.ceil((index - length + 1) / hop)) * hop
+    return any(
+        (index - start) % interval == 0 for start in range(first, index + 1, hop)
+    )
 
 
 def _scoring_function(recognizer):

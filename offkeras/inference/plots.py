@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from offkeras.metrics.image_quality import psnr
+
 
 def draw_confusion_matrix(matrix, class_names, path):
     """Draws a confusion matrix as PNG: rows are true classes, in percent.
@@ -36,4 +38,49 @@ def draw_confusion_matrix(matrix, class_names, path):
                 va="center",
                 color="white" if value > 50 else "black",
             )
+    figure.savefig(path, dpi=100)
+
+
+def draw_restoration(before, after, path, *, original=None, crop=None):
+    """Draws a frame before and after restoration side by side as PNG.
+
+    Args:
+        before: the compressed frame, uint8 RGB `(height, width, 3)`.
+        after: the restored frame.
+        path: file to write.
+        original: the frame before compression. It becomes a third panel, and the
+            PSNR of the whole frames to it is written above the others.
+        crop: `(top, left, height, width)` of the part to show, in pixels. Default:
+            the whole frame.
+
+    Raises:
+        ValueError: if the frames differ in size, or the crop leaves them.
+    """
+    from matplotlib.figure import Figure
+
+    panels = {"compressed": before, "restored": after}
+    if original is not None:
+        panels["original"] = original
+    sizes = {name: frame.shape for name, frame in panels.items()}
+    if len(set(sizes.values())) > 1:
+        raise ValueError(f"Expected frames of one size. Received: {sizes}.")
+    top, left, height, width = crop or (0, 0, *before.shape[:2])
+    shown = before[top : top + height, left : left + width]
+    if min(top, left) < 0 or shown.shape[:2] != (height, width) or not shown.size:
+        raise ValueError(
+            "Expected `crop` to be (top, left, height, width) within a frame of "
+            f"{before.shape[1]}x{before.shape[0]}. Received: {crop}."
+        )
+    figure = Figure(
+        figsize=(4 * len(panels), 4 * height / width + 0.4), layout="constrained"
+    )
+    axes = figure.subplots(1, len(panels))
+    for panel, (name, frame) in zip(axes, panels.items(), strict=True):
+        panel.imshow(
+            frame[top : top + height, left : left + width], interpolation="nearest"
+        )
+        if original is not None and name != "original":
+            name += f", {float(psnr(original[None], frame[None])[0]):.2f} dB"
+        panel.set_title(name)
+        panel.axis("off")
     figure.savefig(path, dpi=100)

@@ -1,3 +1,5 @@
+import importlib
+
 import keras
 import numpy as np
 import pytest
@@ -53,6 +55,25 @@ def test_25_segments_are_the_whole_video(recognizer, video):
     np.testing.assert_allclose(
         prediction.probabilities, expected / expected.sum(), atol=1e-4
     )
+
+
+def test_only_frames_of_a_clip_are_cropped(recognizer, video, monkeypatch):
+    module = importlib.import_module("offkeras.inference.classify")
+    crops, crop = [], data.center_crop
+    length = data.probe(video).num_frames
+
+    def counting(clip, size):
+        crops.append(clip.shape)
+        return crop(clip, size)
+
+    monkeypatch.setattr(module, "center_crop", counting)
+    options = dict(num_segments=3, interval=10, hop=14)
+    predictions = list(inference.classify(video, recognizer, **options))
+    starts = range(0, length, 14)  # the last ones are not complete
+    used = {start + 10 * i for start in starts for i in range(3)}
+    assert len(crops) == len([i for i in used if i < length])
+    assert len(crops) < 0.25 * length
+    assert len(predictions) == len(range(20, length, 14))
 
 
 def test_shorter_than_a_window(recognizer, tmp_path):

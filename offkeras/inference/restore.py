@@ -1,0 +1,215 @@
+"""Removes compression artifacts from a video, frame by frame."""
+
+import collections
+import itertools
+import pathlib
+
+import tensorflow as tf
+
+from offkeras.inference import _remux, _tiles
+from offkeras.models.artifact_removal import target_index
+from offkeras.models.artifact_streaming import streaming
+
+CRF = 14  # of x264: 18 is said to look lossless
+
+
+def restore(video, model, *, tile=None):
+    """Restores every frame of a video.
+
+    Memory does not grow with the length of the video. Before its first and after
+    its last frame the video is continued by repeating that frame.
+
+    A frame of up to 2**19 pixels is restored whole, and passes through the head of
+    an `OFFArtifactRemover` once. A larger one is restored in overlapping tiles,
+    which leave no seam: the result is that of the whole frame. The state that
+    spares the head is not kept then (of three frames it is 780 bytes a pixel,
+    1.6 GB for 1920x1080), so that memory depends on the tile alone.
+
+    Args:
+        video: path of a video file. Colours of more than 8 bits are rounded to 8.
+        model: a `DnCNN` or an `OFFArtifactRemover`.
+        tile: largest height and width of a tile in pixels. Default: as above.
+
+    Yields:
+        `(seconds, frame)`: time since the first frame, and uint8 RGB `(H, W, 3)`,
+        upright; as many as the video has.
+
+    Raises:
+        VideoError: if the video cannot be read to its end, is interlaced or changes
+            its size.
+        ValueError: if `model` restores no frames or `tile` is not positive.
+
+    Example:
+
+    ```python
+    for seconds, frame in restore("old.mp4", model):
+        ...
+    ```
+    """
+    start = None
+    for source, restored in _restored(video, model, tile):
+        start = source.time if start is None else start
+        yield float(source.time - start), restored
+
+
+def restore_file(
+    video, output, model, *, tile=None, crf=CRF, audio=True, split=False, done=None
+):
+    """Writes a restored video that keeps everything but the artifacts.
+
+    Size, time stamps, pixel aspect ratio, colour range and colour matrix stay;
+    colours are decoded and encoded by the same matrix. The sound is copied bit by
+    bit. A rotated video is written upright. Odd sizes are written in 4:4:4, since
+    H.264 has none in 4:2:0. Colours of more than 8 bits become 8. Other streams,
+    such as subtitles, are left out.
+
+    The file appears under its name only once it is complete.
+
+    Args:
+        video: path of a video file.
+        output: path of the `.mp4`, `.mov` or `.mkv` to write, in H.264.
+        model: a `DnCNN` or an `OFFArtifactRemover`.
+        tile: see `restore`.
+        crf: quality of x264, 0 (lossless) to 51.
+        audio: whether to copy the sound.
+        split: leaves the left half of the picture as it was, to compare.
+        done: function called after every frame with the number written so far.
+
+    Returns:
+        The number of frames.
+
+    Raises:
+        VideoError: see `restore`.
+        ValueError: if an argument is wrong, or the container cannot hold the sound.
+
+    Example:
+
+    ```python
+    restore_file("old.mp4", "new.mp4", model, done=print)
+    ```
+    """
+    _check_output(video, output)
+    if not 0 <= crf <= 51:
+        raise ValueError(f"Expected `crf` to be 0 to 51. Received: {crf}.")
+    with _remux.remux(video, output, crf=crf, audio=audio) as write:
+        for count, (source, restored) in enumerate(
+            _restored(video, model, tile), start=1
+        ):
+            write(_split(source.rgb, restored) if split else restored, source)
+            if done:
+                done(count)
+    return count
+
+
+def _check_output(video, output):
+    video, output = pathlib.Path(video), pathlib.Path(output)
+    if output.suffix.lower() not in _remux.CONTAINERS:
+        raise ValueError(
+            f"Expected `output` to end in one of {', '.join(_remux.CONTAINERS)}. "
+            f"Received: {output}."
+        )
+    if output.exists() and video.exists() and output.samefile(video):
+        raise ValueError(
+            f"Expected `output` to be another file than the video. Received: {output}."
+        )
+
+
+def _split(before, after):
+    """The left half as it was, the right half restored, a white line between."""
+    middle = after.shape[1] // 2
+    frame = after.copy()
+    frame[:, :middle] = before[:, :middle]
+    frame[:, max(middle - 1, 0) : middle + 1] = 255
+    return frame
+
+
+def _restored(video, model, tile):
+    """Yields every `SourceFrame` with its restoration."""
+    _check_model(model)
+    # The restoration may be a frame ahead: that one frame waits in the tee.
+    sources, ahead = itertools.tee(_remux.read_source(video))
+    restored = _restore_frames((source.rgb for source in ahead), model, tile)
+    return zip(sources, restored, strict=True)
+
+
+def _check_model(model):
+    outputs = model.output if isinstance(model.output, dict) else {}
+    if "restored" not in outputs or model.inputs[0].name != "frames":
+        raise ValueError(
+            "Expected `model` to be a DnCNN or an OFFArtifactRemover, from 'frames' "
+            f"to 'restored'. Received: {model.name!r}."
+        )
+
+
+def _restore_frames(frames, model, tile):
+    """Yields the restoration of every frame, uint8 `(H, W, 3)`."""
+    first, frames = _peek(frames)
+    height, width = first.shape[:2]
+    radius = _tiles.receptive_radius(model)
+    tiles = _tiles.make_tiles(height, width, radius, tile)
+    num_frames = model.inputs[0].shape[1]
+    if num_frames > 1 and len(tiles) == 1:
+        yield from _stream(frames, model, num_frames)
+    else:
+        yield from _restore_windows(frames, model, num_frames, tiles)
+
+
+def _stream(frames, model, num_frames):
+    """Restores whole frames: one head and one tail each."""
+    start, step = streaming(model)
+
+    @tf.function(autograph=False)
+    def first_state(frame):
+        return start({"frame": tf.cast(frame, tf.float32)}, training=False)
+
+    @tf.function(autograph=False)
+    def next_state(frame, state):
+        inputs = {"frame": tf.cast(frame, tf.float32), **state}
+        outputs = step(inputs, training=False)
+        restored = _to_uint8(outputs["restored"])
+        return restored, {key: outputs[key] for key in state}
+
+    first, frames = _peek(frames)
+    state = first_state(first[None])
+    if num_frames == 3:  # a step restores the frame before
+        frames = itertools.islice(_continue(frames, 0, 1), 1, None)
+    for frame in frames:
+        restored, state = next_state(frame[None], state)
+        yield restored[0].numpy()
+
+
+def _restore_windows(frames, model, num_frames, tiles):
+    """Restores from sliding windows of frames, tile by tile."""
+    signature = tf.TensorSpec((1, num_frames, None, None, 3), tf.uint8)
+
+    @tf.function(autograph=False, input_signature=[signature])
+    def restored(clips):
+        outputs = model({"frames": tf.cast(clips, tf.float32)}, training=False)
+        return _to_uint8(outputs["restored"])
+
+    before = target_index(num_frames)
+    window = collections.deque(maxlen=num_frames)
+    for frame in _continue(frames, before, num_frames - 1 - before):
+        window.append(frame)
+        if len(window) == num_frames:
+            yield _tiles.restore_tiled(restored, window, tiles)
+
+
+def _continue(frames, before, after):
+    """Continues a video by repeats of its first and of its last frame."""
+    frame, frames = _peek(frames)
+    yield from itertools.repeat(frame, before)
+    for frame in frames:  # noqa: B007  the last one is repeated
+        yield frame
+    yield from itertools.repeat(frame, after)
+
+
+def _peek(iterator):
+    """The first element, and the iterator with it."""
+    iterator = iter(iterator)
+    first = next(iterator)
+    return first, itertools.chain([first], iterator)
+
+
+def _to_uint8(images):
+    return tf.cast(tf.round(tf.clip_by_value(images, 0, 255)), tf.uint8)

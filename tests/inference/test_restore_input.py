@@ -1,0 +1,93 @@
+"""Input that cannot be restored: the error names the file, and the frame."""
+
+import pathlib
+
+import pytest
+
+from offkeras import data, inference
+from offkeras.inference import _remux
+from offkeras.models import DnCNN
+
+GOP = {"g": "12", "bf": "3"}
+
+
+@pytest.fixture(scope="module")
+def identity():
+    """An untrained model returns its input."""
+    return DnCNN(width=4, depth=2)
+
+
+def test_a_truncated_file_is_refused_before_the_first_frame(encode, identity, tmp_path):
+    whole = encode(
+        "whole.mp4", options=GOP, container_options={"movflags": "faststart"}
+    )
+    path = tmp_path / "cut.mp4"
+    content = pathlib.Path(whole).read_bytes()
+    path.write_bytes(content[: 2 * len(content) // 3])
+    counts = []
+    with pytest.raises(data.VideoError, match=r"cut\.mp4: is truncated at frame \d+"):
+        inference.restore_file(path, tmp_path / "out.mp4", identity, done=counts.append)
+    assert counts == []
+    assert not list(tmp_path.glob("*out*"))
+
+
+def test_a_truncated_matroska_file_is_refused_too(encode, identity, tmp_path):
+    path = tmp_path / "cut.mkv"
+    content = pathlib.Path(encode("film.mkv", num_frames=90, options=GOP)).read_bytes()
+    path.write_bytes(content[: len(content) // 3])
+    with pytest.raises(data.VideoError, match=r"cut\.mkv: is truncated at frame \d+"):
+        list(inference.restore(path, identity))
+
+
+def test_damaged_packets_name_the_frame(encode, identity, tmp_path):
+    whole = encode("whole.mp4", codec="mjpeg", pixel_format="yuvj420p")
+    content = bytearray(pathlib.Path(whole).read_bytes())
+    start, end = content.index(b"mdat"), content.index(b"moov") - 4
+    content[(start + end) // 2 : end] = bytes(end - (start + end) // 2)
+    path = tmp_path / "damaged.mp4"
+    path.write_bytes(content)
+    counts = []
+    with pytest.raises(data.VideoError, match=r"damaged\.mp4: frame \d+ "):
+        inference.restore_file(path, tmp_path / "out.mp4", identity, done=counts.append)
+    assert 20 < len(counts) < 40
+    assert not list(tmp_path.glob("*out*"))
+
+
+def test_a_size_that_changes_is_named(encode, identity, tmp_path):
+    large = encode("large.h264", num_frames=4)
+    small = encode("small.h264", num_frames=4, height=32, width=48)
+    path = tmp_path / "both.h264"
+    path.write_bytes(
+        pathlib.Path(large).read_bytes() + pathlib.Path(small).read_bytes()
+    )
+    message = r"both\.h264: .*changes at frame 4: expected 96x64 .* received 48x32"
+    with pytest.raises(data.VideoError, match=message):
+        list(inference.restore(path, identity))
+
+
+def test_interlaced_video_is_refused(encode, identity):
+    options = {"flags": "+ildct+ilme", "x264-params": "tff=1"}
+    path = encode("interlaced.mp4", options=options, num_frames=4)
+    with pytest.raises(data.VideoError, match="frame 0 is interlaced. Deinterlace"):
+        list(inference.restore(path, identity))
+
+
+def test_files_without_frames(identity, tmp_path):
+    (tmp_path / "empty.mp4").write_bytes(b"")
+    (tmp_path / "text.mp4").write_text("no video " * 99)
+    for name, reason in {
+        "empty.mp4": "the file is empty",
+        "text.mp4": "not a readable video",
+        "absent.mp4": "no such file",
+    }.items():
+        with pytest.raises(data.VideoError, match=f"{name}: {reason}"):
+            inference.restore_file(tmp_path / name, tmp_path / "out.mp4", identity)
+    assert not list(tmp_path.glob("*out*"))
+
+
+def test_huge_frames_are_refused_before_decoding(encode, identity, monkeypatch):
+    path = encode("large.mp4", num_frames=2)
+    monkeypatch.setattr(_remux, "MAX_PIXELS", 6143)
+    monkeypatch.setattr(_remux, "decode", None)
+    with pytest.raises(data.VideoError, match="96x64 exceeds max_pixels=6143"):
+        list(inference.restore(path, identity))
