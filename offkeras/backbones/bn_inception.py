@@ -5,6 +5,8 @@ from pathlib import Path
 import keras
 from keras import layers
 
+from offkeras.weights import pytorch
+
 # ImageNet mean of R, G, B on the scale 0..255, as Caffe subtracts it.
 IMAGENET_MEAN = (123.0, 117.0, 104.0)
 
@@ -47,8 +49,9 @@ def BNInception(
     a multiple of 32 agree with Caffe everywhere; other sizes work too.
 
     Args:
-        weights: `None` for random initialisation, or the path of a
-            `.weights.h5` or `.keras` file of a network of the same shape.
+        weights: `None` for random initialisation, the path of a `.weights.h5`
+            or `.keras` file of a network of the same shape, or a PyTorch
+            checkpoint (`.pth`), see `weights.load_bn_inception`.
         width: multiplier of all channel counts.
         input_shape: `(height, width, channels)`; height and width may be
             `None`. Channels are 3 for RGB, 10 for stacked flow, 15 for stacked
@@ -96,7 +99,7 @@ def BNInception(
     # === Functional Model ===
     model = keras.Model(images, outputs, name=name)
     if weights is not None:
-        model.load_weights(weights)
+        _load_weights(model, weights)
     return model
 
 
@@ -108,6 +111,13 @@ def _check_weights(weights):
             "`weights` must be None or the path of an existing weights file. "
             f"Received: {weights!r}."
         )
+
+
+def _load_weights(model, weights):
+    if Path(weights).suffix in pytorch.SUFFIXES:
+        pytorch.load_bn_inception(model, weights)
+    else:
+        model.load_weights(weights)
 
 
 def _offset(mean, channels):

@@ -49,7 +49,7 @@ class Detections(keras.layers.Layer):
         self.max_detections = max_detections
 
     def call(self, logits, deltas, rois, valid, frames):
-        regions, classes = ops.shape(logits)[1], logits.shape[2] - 1
+        regions, classes = logits.shape[1], logits.shape[2] - 1
         boxes = clip(decode(rois, ops.cast(deltas, "float32"), RCNN_STD), frames)
         probabilities = ops.softmax(ops.cast(logits, "float32"), axis=-1)
 
@@ -66,6 +66,7 @@ class Detections(keras.layers.Layer):
             scores > -np.inf,
             iou_threshold=self.iou_threshold,
             max_kept=regions,
+            block_size=regions,
         )
         scores = ops.where(keep, scores, -np.inf)
 

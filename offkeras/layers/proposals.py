@@ -82,9 +82,10 @@ class Proposals(keras.layers.Layer):
 
     def call(self, class_maps, box_maps, frames):
         anchors = self.anchors(class_maps)
+        count = ops.shape(anchors)[0]
         # (B, H, W, A*2) -> (B, H*W*A, 2)
-        logits = ops.reshape(ops.cast(class_maps, "float32"), (-1, anchors.shape[0], 2))
-        deltas = ops.reshape(ops.cast(box_maps, "float32"), (-1, anchors.shape[0], 4))
+        logits = ops.reshape(ops.cast(class_maps, "float32"), (-1, count, 2))
+        deltas = ops.reshape(ops.cast(box_maps, "float32"), (-1, count, 4))
         # The difference of the logits orders the anchors as the softmax does.
         scores = ops.stop_gradient(logits[..., 1] - logits[..., 0])
         scores, candidates = top(scores, self.num_candidates)

@@ -11,14 +11,16 @@ class PSRoIPooling(keras.layers.Layer):
 
     Dai et al. (2016), equation 1: a region is divided into bins, and each bin
     is the mean of its cells on score maps of its own. Edges of regions and
-    bins are rounded as in the authors' kernel, in float32: neighbouring bins
-    may share a row of cells, and a bin outside the maps is zero.
+    bins are rounded as in the authors' kernel: neighbouring bins may share a
+    row of cells, and a bin outside the maps is zero. Only, edges are exact
+    here. The kernel's are float32, and where one lies exactly between two
+    cells, its rounding, and so the bin, depends on the compiler.
 
     The vote, the mean over the bins, is left to the caller.
 
     Args:
         pool_size: bins a side.
-        spatial_scale: cells a pixel.
+        spatial_scale: cells a pixel, one divided by a whole number.
         method: `"matmul"` multiplies by the bins' rows and columns, one row of
             bins at a time, which bounds the memory; the faster one in training.
             `"integral"` looks up an integral image; the faster one in LiteRT,
@@ -34,8 +36,8 @@ class PSRoIPooling(keras.layers.Layer):
         `(batch, regions, pool_size, pool_size, channels)`.
 
     Raises:
-        ValueError: if the method is unknown or the maps cannot be divided into
-            bins.
+        ValueError: if the method is unknown, the scale is not that of whole
+            pixels, or the maps cannot be divided into bins.
 
     Example:
 
@@ -44,14 +46,17 @@ class PSRoIPooling(keras.layers.Layer):
     (1, 1, 7, 7, 31)
     """
 
-    def __init__(
-        self, pool_size=7, *, spatial_scale=1 / 16, method="matmul", **kwargs
-    ):
+    def __init__(self, pool_size=7, *, spatial_scale=1 / 16, method="matmul", **kwargs):
         # Half precision cannot hold the coordinates of a large image.
         super().__init__(autocast=False, **kwargs)
         if method not in ("matmul", "integral"):
             raise ValueError(
                 f"`method` must be 'matmul' or 'integral'. Received: {method!r}."
+            )
+        if abs(1 / spatial_scale - round(1 / spatial_scale)) > 1e-6:
+            raise ValueError(
+                "`spatial_scale` must be one divided by a whole number of pixels. "
+                f"Received: {spatial_scale!r}."
             )
         self.pool_size = pool_size
         self.spatial_scale = spatial_scale
@@ -76,14 +81,20 @@ class PSRoIPooling(keras.layers.Layer):
 
     def _bin_edges(self, low, high, size):
         """First cell of each bin and the one after its last: `(B, R, bins)`."""
+        stride = round(1 / self.spatial_scale)
         # The kernel takes the last pixel, inclusive, rounds it, and adds one.
-        start = _round(low) * self.spatial_scale
-        end = (_round(high - 1) + 1) * self.spatial_scale
-        bin_size = (ops.maximum(end - start, 0.1) / self.pool_size)[..., None]
-        index = np.arange(self.pool_size, dtype="float32")
-        start = start[..., None]
-        edges = ops.floor(index * bin_size + start), ops.ceil(
-            (index + 1) * bin_size + start
+        start, end = _round(low)[..., None], _round(high - 1)[..., None] + 1
+        # In tenths of a pixel a region's least side, 0.1 cells, is whole, and so
+        # is every edge in tenths of a pixel divided by the number of bins.
+        length = ops.maximum(10 * (end - start), stride)
+        index = np.arange(self.pool_size + 1, dtype="float32")
+        edges = 10 * self.pool_size * start + index * length
+        cell = 10 * self.pool_size * stride
+        # Half a unit keeps the quotient off the whole numbers, where compilers
+        # that multiply by a reciprocal would round it to either side.
+        edges = (
+            ops.floor((edges[..., :-1] + 0.5) / cell),
+            ops.floor((edges[..., 1:] + (cell - 0.5)) / cell),  # rounds up
         )
         size = ops.cast(size, "float32")
         return [ops.minimum(ops.maximum(edge, 0.0), size) for edge in edges]
@@ -115,15 +126,17 @@ def _pool_by_matmul(maps, rows, columns, bins):
     column_weights = _mean_weights(*columns, width)  # (B, R, bins, W)
     # -> (B*R*bins, 1, W)
     column_weights = ops.reshape(column_weights, (-1, 1, width))
-    # (B, H, W, bins*bins*C) -> (B, H, W, bins, bins, C) -> (B, bins, H, bins, W, C)
-    maps = ops.reshape(maps, (-1, height, width, bins, bins, channels))
-    maps = ops.transpose(maps, (0, 3, 1, 4, 2, 5))
+    # (B, H, W, bins*bins*C) -> (B, H, W, bins, bins*C); LiteRT has no sixth axis.
+    maps = ops.reshape(maps, (-1, height, width, bins, bins * channels))
     pooled = []
     for row in range(bins):
+        # (B, H, W, bins*C) -> (B, H, W, bins, C) -> (B, H, bins, W, C)
+        strips = ops.reshape(maps[:, :, :, row], (-1, height, width, bins, channels))
+        strips = ops.transpose(strips, (0, 1, 3, 2, 4))
         # (B, R, H), (B, H, bins*W*C) -> (B, R, bins*W*C)
         strips = ops.matmul(
             row_weights[:, :, row],
-            ops.reshape(maps[:, row], (-1, height, bins * width * channels)),
+            ops.reshape(strips, (-1, height, bins * width * channels)),
         )
         # (B*R*bins, 1, W), (B*R*bins, W, C) -> (B*R*bins, 1, C)
         cells = ops.matmul(column_weights, ops.reshape(strips, (-1, width, channels)))

@@ -218,15 +218,17 @@ class SEBottleneckBlock(BottleneckBlock):
         )
         self.excitation = [
             layers.Dense(
-                max(1, channels // self.reduction),
-                activation="relu",
-                kernel_initializer="he_normal",
+                units,
+                activation=activation,
+                kernel_initializer=self.kernel_initializer.clone(),
+                bias_initializer=self.bias_initializer.clone(),
                 dtype=self.dtype_policy,
-                name="excite_1",
-            ),
-            layers.Dense(
-                channels, activation="sigmoid", dtype=self.dtype_policy, name="excite_2"
-            ),
+                name=name,
+            )
+            for units, activation, name in (
+                (max(1, channels // self.reduction), "relu", "excite_1"),
+                (channels, "sigmoid", "excite_2"),
+            )
         ]
         shape = (None, 1, 1, channels)
         for dense in self.excitation:

@@ -31,7 +31,8 @@ def non_max_suppression(boxes, valid, *, iou_threshold, max_kept, block_size=256
     # === Blocks ===
     padding = (0, -count % block_size)
     boxes = ops.pad(boxes, ((0, 0), padding, (0, 0)))
-    valid = ops.pad(valid, ((0, 0), padding))
+    # LiteRT pads numbers only.
+    valid = ops.pad(ops.cast(valid, "int32"), ((0, 0), padding)) > 0
     num_blocks = boxes.shape[1] // block_size
     # (B, N, ...) -> (B, blocks, block_size, ...)
     block_boxes = ops.reshape(boxes, (-1, num_blocks, block_size, 4))

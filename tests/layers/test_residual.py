@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from offkeras.layers import BottleneckBlock, ResidualBlock
+from offkeras.layers import BottleneckBlock, ResidualBlock, SEBottleneckBlock
 from tests.helpers import array, check_layer, random, randomize
 
 
@@ -49,6 +49,14 @@ from tests.helpers import array, check_layer, random, randomize
             (2, 7, 8, 8),
             (16 + 2) + (9 * 4 + 2) + (9 * 16 + 8),
         ),
+        # The same, and two dense layers around 8 / 4 channels.
+        (
+            SEBottleneckBlock,
+            {"filters": 2, "reduction": 4, "strides": 2, "bias_initializer": "ones"},
+            5,
+            (2, 4, 4, 8),
+            (10 + 2) + (9 * 4 + 2) + (16 + 8) + (40 + 8) + (16 + 2) + (16 + 8),
+        ),
     ],
 )
 def test_layer(block, options, channels, output_shape, parameters, tmp_path):
@@ -90,6 +98,28 @@ def test_bottleneck_block_equals_numpy(strides, expand_kernel_size, activation):
     expected = relu(x) if activation == "relu" else x
     assert (expected < 0).any() == (activation == "linear")
     np.testing.assert_allclose(array(block(maps)), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("channels", [5, 8])
+def test_squeeze_and_excite_block_equals_numpy(channels):
+    block = SEBottleneckBlock(2, reduction=4)
+    maps = random(2, 6, 8, channels)
+    block(maps)
+    randomize(block)
+    x = relu(convolve(maps, block.convolutions[0]))
+    x = relu(convolve(x, block.convolutions[1]))
+    x = convolve(x, block.convolutions[2])
+    first, second = block.excitation
+    gates = relu(x.mean(axis=(1, 2)) @ array(first.kernel) + array(first.bias))
+    gates = 1 / (1 + np.exp(-(gates @ array(second.kernel) + array(second.bias))))
+    expected = relu(x * gates[:, None, None] + shortcut(maps, block, 1))
+    np.testing.assert_allclose(array(block(maps)), expected, atol=1e-5)
+
+
+def test_squeeze_and_excite_divides_the_channels_by_16():
+    block = SEBottleneckBlock(64)
+    block.build((None, 4, 4, 256))
+    assert [dense.units for dense in block.excitation] == [16, 256]
 
 
 def test_unknown_size():

@@ -1,0 +1,106 @@
+"""The two halves of R-FCN that follow the features."""
+
+import keras
+from keras import layers, ops
+
+from offkeras.layers import Detections, Proposals, PSRoIPooling
+
+POOL_SIZE = 7  # k of R-FCN, bins a side
+RATIOS = (0.5, 1, 2)  # height / width of the anchors
+INITIALIZER = {"class_name": "RandomNormal", "config": {"stddev": 0.01}}
+
+
+def detection_head(
+    num_classes,
+    channels,
+    stride,
+    *,
+    anchor_scales=(8, 16, 32),
+    num_candidates=6000,
+    num_proposals=300,
+    max_detections=300,
+    pooling="matmul",
+):
+    """Region proposal network and R-FCN on the two halves of the features.
+
+    features ─┬─ first half ──▶ rpn_class, rpn_box ──▶ proposals
+              └─ second half ─▶ class_maps, box_maps ─────┤ pool, vote
+                                                          ▼
+                                                      detections
+
+    Section 6.1 of Sun et al.; Dai et al. (2016) for the rest. Boxes do not
+    depend on the class, so 4 maps a bin hold their deltas. (The authors of
+    R-FCN have 8, half of them for the background, which are never read.)
+
+    Args:
+        num_classes: number of classes without the background.
+        channels: channels of the features, an even number.
+        stride: pixels a cell of the features.
+        anchor_scales: sides of the square anchors, in cells.
+        num_candidates: boxes before the suppression of proposals.
+        num_proposals: boxes after it.
+        max_detections: places for detections of an image.
+        pooling: method of `layers.PSRoIPooling`.
+
+    Returns:
+        A `keras.Model` from `{"features": (batch, rows, columns, channels),
+        "frames": (batch, time, height, width, 3)}`, of which the size alone is
+        used, to the dict of `layers.Detections`.
+    """
+    features = keras.Input((None, None, channels), name="features")
+    frames = keras.Input((None, None, None, 3), name="frames")
+    half = channels // 2
+
+    # === Region proposals ===
+    num_anchors = len(anchor_scales) * len(RATIOS)
+    class_map = _score_maps(features[..., :half], 2 * num_anchors, "rpn_class")
+    box_map = _score_maps(features[..., :half], 4 * num_anchors, "rpn_box")
+    rois, valid = Proposals(
+        stride=stride,
+        scales=anchor_scales,
+        ratios=RATIOS,
+        num_candidates=num_candidates,
+        num_proposals=num_proposals,
+        dtype="float32",
+        name="proposals",
+    )(class_map, box_map, frames)
+
+    # === Position-sensitive scores ===
+    bins = POOL_SIZE**2
+    class_maps = _score_maps(
+        features[..., half:], bins * (1 + num_classes), "class_maps"
+    )
+    box_maps = _score_maps(features[..., half:], bins * 4, "box_maps")
+    pool = {
+        name: PSRoIPooling(
+            POOL_SIZE,
+            spatial_scale=1 / stride,
+            method=pooling,
+            dtype="float32",
+            name=name,
+        )
+        for name in ("pool_classes", "pool_boxes")
+    }
+    detections = Detections(
+        max_detections=max_detections, dtype="float32", name="detections"
+    )(
+        vote(pool["pool_classes"](class_maps, rois)),
+        vote(pool["pool_boxes"](box_maps, rois)),
+        rois,
+        valid,
+        frames,
+    )
+    return keras.Model(
+        {"features": features, "frames": frames}, detections, name="head"
+    )
+
+
+def vote(pooled):
+    """The mean of the bins: `(B, R, bins, bins, C)` -> `(B, R, C)`."""
+    return ops.mean(pooled, axis=(2, 3))
+
+
+def _score_maps(features, channels, name):
+    return layers.Conv2D(channels, 1, kernel_initializer=INITIALIZER, name=name)(
+        features
+    )
