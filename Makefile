@@ -18,7 +18,7 @@ demo: $(INSTALLED)
 	@echo "Confusion matrix, logs and the annotated bikes.mp4 are in $(DEMO)"
 
 test: $(TESTS) lint
-	$(VENV)/bin/python -m pytest -q
+	$(VENV)/bin/python -m pytest -q -n 2 --dist loadfile
 
 test-slow: $(TESTS)
 	$(VENV)/bin/python -m pytest -q -m slow

@@ -2,7 +2,7 @@
 
 import importlib
 
-from offkeras import backbones, layers, metrics, models
+from offkeras import backbones, layers, metrics, models, weights
 
 __version__ = "0.1.0"
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "layers",
     "metrics",
     "models",
+    "weights",
 ]
 
 

@@ -2,6 +2,7 @@
 
     python -m training.action_recognition --preset camera_motion
     python -m training.action_recognition --data my_videos     # my_videos/<class>/*.mp4
+    python -m training.action_recognition --preset ucf101_flow --split 1
 
 Two stages (section 4.2.1): the appearance stream first, then OFF and its
 classifiers with the backbone fixed. `--end-to-end` trains everything at once.
@@ -9,111 +10,33 @@ classifiers with the backbone fixed. `--end-to-end` trains everything at once.
 
 import csv
 import dataclasses
-import functools
-from collections.abc import Callable
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from offkeras import backbones, data, export, inference, metrics, models
+from offkeras import backbones, export, inference, metrics, models, weights
 from training import options, resume, run
-from training.options import option
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """All defaults: section 5.1 of the paper where it says, TSN elsewhere."""
-
-    data: str = option("camera_motion", "'camera_motion', or a folder")
-    output: str = option("runs/action_recognition", "folder for checkpoints and logs")
-    export_to: str = option("savedmodels", "folder of the SavedModels")
-    resume: bool = option(False, "go on where a killed run stopped")
-    seed: int = option(0, "seed of every random choice")
-    devices: str = option("", "devices such as 'GPU:0,GPU:1'; default: all GPUs")
-    # Model
-    variant: str = option("paper", "'paper' or 'released'")
-    spatial: bool = option(True, "spatial gradients")
-    temporal: bool = option(True, "temporal gradient")
-    width: float = option(1.0, "width multiplier of BN-Inception")
-    weights: str = option("", "weights of BN-Inception to start from")
-    dropout: float = option(0.8, "dropout before the classifiers")
-    spatial_dropout: float = option(0.8, "dropout of the spatial gradients")
-    # Data
-    size: int = option(224, "height and width of a segment in pixels")
-    num_segments: int = option(7, "segments of a training clip")
-    test_segments: int = option(25, "segments of a test clip")
-    validation_fraction: float = option(0.2, "share of each class folder held out")
-    on_error: str = option("raise", "'raise' or 'skip' unreadable videos")
-    clips_per_epoch: int = option(3000, "clips in an epoch of camera_motion")
-    evaluation_clips: int = option(800, "held-out clips of camera_motion")
-    # Optimisation. Epochs: 3,500 and 20,000 iterations on a split of UCF-101.
-    end_to_end: bool = option(False, "one stage instead of two")
-    batch_size: int = option(128, "clips of a step, over all devices")
-    appearance_epochs: int = option(47, "epochs of the first stage")
-    off_epochs: int = option(268, "epochs of the second, or the only stage")
-    appearance_learning_rate: float = option(0.001, "of the first stage")
-    learning_rate: float = option(0.02, "of the second stage, for a batch of 128")
-    optimizer: str = option("sgd", "'sgd', or 'adam' with a cosine schedule")
-    momentum: float = option(0.9, "of SGD")
-    weight_decay: float = option(5e-4, "of kernels; biases and BN have none")
-    clip_norm: float = option(40.0, "largest global norm of the gradient")
-
-
-PRESETS = {
-    "camera_motion": dict(
-        data="camera_motion",
-        output="runs/camera_motion",
-        width=0.25,
-        size=96,
-        num_segments=4,
-        test_segments=4,
-        batch_size=16,
-        evaluation_clips=400,
-        dropout=0.0,
-        spatial_dropout=0.0,
-        # Trained from nothing within minutes; Adam does not stall.
-        optimizer="adam",
-        appearance_epochs=1,
-        appearance_learning_rate=0.012,
-        off_epochs=5,
-        learning_rate=0.012,
-    ),
-}
+from training.action_data import load_clips
+from training.action_optimizer import count_steps, make_optimizer
+from training.action_presets import PRESETS, Options
 
 OFF_OUTPUTS = ("off_1", "off_2", "off_3")
-# Where the learning rate drops to a tenth: iterations 10k, 15k and 18k of 20k.
-LEARNING_RATE_DROPS = (0.5, 0.75, 0.9)
-REFERENCE_BATCH = 128
 
 
 def main(argv=None):
     """Runs the stages, the test and the export."""
     o = options.parse(Options, PRESETS, description=__doc__.splitlines()[0], argv=argv)
+    o = dataclasses.replace(o, output=o.output.replace("{split}", str(o.split)))
+    if o.first_stage and o.end_to_end:
+        raise SystemExit("--first-stage and --end-to-end exclude each other.")
     output = run.prepare_output(o)
     keras.utils.set_random_seed(o.seed)
     clips = load_clips(o)
-    num_classes = len(clips.class_names)
 
-    strategy = run.make_strategy(o.devices)
-    with strategy.scope():
-        backbone = backbones.BNInception(
-            weights=o.weights or None, width=o.width, input_shape=(o.size, o.size, 3)
-        )
-        tsn = models.TSN(
-            num_classes, num_segments=None, backbone=backbone, dropout=o.dropout
-        )
-        recognizer = models.OFFActionRecognizer(
-            num_classes,
-            num_segments=None,
-            variant=o.variant,
-            backbone=backbone,
-            spatial=o.spatial,
-            temporal=o.temporal,
-            dropout=o.dropout,
-            spatial_dropout=o.spatial_dropout,
-        )
+    with run.make_strategy(o.devices).scope():
+        tsn, recognizer = make_models(len(clips.class_names), o)
         if o.end_to_end:
             stages = [("end_to_end", recognizer, ("appearance", *OFF_OUTPUTS))]
         else:
@@ -121,6 +44,9 @@ def main(argv=None):
                 ("appearance", tsn, ("appearance",)),
                 ("off", recognizer, OFF_OUTPUTS),
             ]
+        if o.first_stage:
+            load_first_stage(tsn, o.first_stage)
+            stages = [stage for stage in stages if stage[0] != "appearance"]
         for stage, model, outputs in stages:
             if stage == "off":
                 fix_appearance(recognizer, tsn)
@@ -138,41 +64,53 @@ def main(argv=None):
     print(f"SavedModel: {folder}")
 
 
-@dataclasses.dataclass(frozen=True)
-class Clips:
-    """Training and held-out clips; they share no video."""
-
-    class_names: tuple
-    steps_per_epoch: int
-    train: Callable  # (initial_epoch, epochs) -> dataset of (frames, labels)
-    validation: tf.data.Dataset
-    test: tf.data.Dataset
-
-
-def load_clips(o):
-    """The dataset that the options name, checked before the first epoch."""
-    shape = dict(num_segments=o.num_segments, size=o.size, batch_size=o.batch_size)
-    if o.data == "camera_motion":
-        source = data.CameraMotion(
-            clips_per_epoch=o.clips_per_epoch, evaluation_clips=o.evaluation_clips
+def make_models(num_classes, o):
+    """The networks of the two stages, which share the backbone."""
+    if o.modality not in models.MODALITIES:
+        raise SystemExit(
+            f"--modality must be one of {', '.join(models.MODALITIES)}. "
+            f"Received: {o.modality!r}."
         )
-        train, validation = source, source.validation_dataset(**shape)
-        test = source.test_dataset(**{**shape, "num_segments": o.test_segments})
-    else:
-        videos = data.ClassFolder.scan(o.data, on_error=o.on_error)
-        for path, reason in videos.skipped:
-            print(f"skipped {path}: {reason}")
-        train, held_out = videos.split(o.validation_fraction, seed=o.seed)
-        print(f"{len(train)} videos to train on, {len(held_out)} held out")
-        validation = held_out.test_dataset(**shape)
-        test = held_out.test_dataset(**{**shape, "num_segments": o.test_segments})
-    return Clips(
-        class_names=train.class_names,
-        steps_per_epoch=train.steps_per_epoch(o.batch_size),
-        train=functools.partial(train.train_dataset, seed=o.seed, **shape),
-        validation=validation,
-        test=test,
+    channels, mean = models.MODALITIES[o.modality]
+    backbone = backbones.BNInception(
+        weights=o.weights or None,
+        width=o.width,
+        input_shape=(o.size, o.size, channels),
+        mean=mean,
     )
+    if o.partial_bn:
+        fix_statistics(backbone)
+    common = dict(num_segments=None, modality=o.modality, backbone=backbone)
+    tsn = models.TSN(num_classes, dropout=o.appearance_dropout, **common)
+    recognizer = models.OFFActionRecognizer(
+        num_classes,
+        variant=o.variant,
+        spatial=o.spatial,
+        temporal=o.temporal,
+        dropout=o.dropout,
+        spatial_dropout=o.spatial_dropout,
+        **common,
+    )
+    return tsn, recognizer
+
+
+def fix_statistics(backbone):
+    """TSN's partial batch normalisation: only the first one goes on learning."""
+    first, *rest = (
+        layer
+        for layer in backbone.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    )
+    for layer in rest:
+        layer.trainable = False
+
+
+def load_first_stage(tsn, path):
+    """A TSN trained before, here or with PyTorch."""
+    if Path(path).suffix in weights.SUFFIXES:
+        weights.load_tsn(tsn, path)
+    else:
+        resume.load_weights(tsn, path)
 
 
 def fix_appearance(recognizer, tsn):
@@ -183,42 +121,20 @@ def fix_appearance(recognizer, tsn):
     recognizer.get_layer("bn_inception").trainable = False
 
 
-def make_optimizer(learning_rate, epochs, steps_per_epoch, o):
-    """SGD with the multi-step schedule of section 5.1, or Adam with a cosine."""
-    learning_rate *= o.batch_size / REFERENCE_BATCH
-    steps = epochs * steps_per_epoch
-    common = dict(
-        weight_decay=o.weight_decay or None, global_clipnorm=o.clip_norm or None
-    )
-    schedules = keras.optimizers.schedules
-    if o.optimizer == "adam":
-        schedule = schedules.CosineDecay(learning_rate, steps)
-        optimizer = keras.optimizers.Adam(schedule, **common)
-    elif o.optimizer == "sgd":
-        tenths = [learning_rate * 0.1**n for n in range(len(LEARNING_RATE_DROPS) + 1)]
-        schedule = schedules.PiecewiseConstantDecay(
-            [int(steps * drop) for drop in LEARNING_RATE_DROPS], tenths
-        )
-        optimizer = keras.optimizers.SGD(schedule, momentum=o.momentum, **common)
-    else:
-        raise SystemExit(
-            f"--optimizer must be 'sgd' or 'adam'. Received: {o.optimizer!r}."
-        )
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
-
-
 def fit(model, stage, outputs, clips, o):
     """One stage, from its last checkpoint if there is one."""
     folder = Path(o.output) / stage
     folder.mkdir(exist_ok=True)
-    learning_rate, epochs = (
-        (o.appearance_learning_rate, o.appearance_epochs)
+    length = (
+        (o.appearance_epochs, o.appearance_iterations)
         if stage == "appearance"
-        else (o.learning_rate, o.off_epochs)
+        else (o.off_epochs, o.off_iterations)
+    )
+    epochs, steps = count_steps(
+        *length, steps_per_epoch=clips.steps_per_epoch, batch_size=o.batch_size
     )
     model.compile(
-        make_optimizer(learning_rate, epochs, clips.steps_per_epoch, o),
+        make_optimizer(stage, steps, o),
         # Section 4.2.2: every output has a loss of its own.
         loss={
             name: keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -234,30 +150,37 @@ def fit(model, stage, outputs, clips, o):
     if done == epochs:
         return
 
-    monitor = f"val_{outputs[-1]}_accuracy" if len(outputs) > 1 else "val_accuracy"
+    callbacks = [
+        resume.ReseedDropout(o.seed),
+        keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False),
+        keras.callbacks.CSVLogger(folder / "log.csv", append=True),
+        checkpoint,
+    ]
+    validation = clips.validation(stage)
+    if validation is not None:
+        callbacks.insert(1, keep_best(folder, outputs, log))
+        validation = with_targets(validation, model)
     model.fit(
-        with_targets(clips.train(initial_epoch=done, epochs=epochs), model),
-        validation_data=with_targets(clips.validation, model),
+        with_targets(clips.train(stage, initial_epoch=done, epochs=epochs), model),
+        validation_data=validation,
         initial_epoch=done,
         epochs=epochs,
         steps_per_epoch=clips.steps_per_epoch,
         shuffle=False,  # the dataset is
-        callbacks=[
-            resume.ReseedDropout(o.seed),
-            keras.callbacks.ModelCheckpoint(
-                folder / "best.weights.h5",
-                monitor=monitor,
-                mode="max",
-                save_best_only=True,
-                save_weights_only=True,
-                initial_value_threshold=max(
-                    (float(row[monitor]) for row in log), default=None
-                ),
-            ),
-            keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False),
-            keras.callbacks.CSVLogger(folder / "log.csv", append=True),
-            checkpoint,
-        ],
+        callbacks=callbacks,
+    )
+
+
+def keep_best(folder, outputs, log):
+    """Saves the weights of the best epoch so far, those before a resume included."""
+    monitor = f"val_{outputs[-1]}_accuracy" if len(outputs) > 1 else "val_accuracy"
+    return keras.callbacks.ModelCheckpoint(
+        folder / "best.weights.h5",
+        monitor=monitor,
+        mode="max",
+        save_best_only=True,
+        save_weights_only=True,
+        initial_value_threshold=max((float(row[monitor]) for row in log), default=None),
     )
 
 

@@ -1,78 +1,132 @@
 """SavedModel export for TF Serving."""
 
-import os
-import shutil
-import tempfile
-from pathlib import Path
-
 import keras
 import tensorflow as tf
 
-from offkeras.models import fuse_scores
+from offkeras.export import warmup
+from offkeras.export.encoded import encoded
+from offkeras.export.examples import example_inputs, jpegs
+from offkeras.export.model_card import model_card
+from offkeras.export.signatures import (
+    RECOGNITION,
+    check_class_names,
+    is_rgb,
+    signatures,
+    specify,
+    task_of,
+)
+from offkeras.export.writing import next_version, whole_or_nothing
 
 
-def saved_model(recognizer, folder, *, num_segments=None, class_names=None):
-    """Writes a recognizer as the next version under a folder.
+def saved_model(model, folder, *, num_segments=None, size=None, class_names=None):
+    """Writes a model as the next version under a folder.
 
-    The signature `serving_default` takes uint8 RGB `frames` `(batch, segments,
-    height, width, channels)` and returns the fused `logits` and their
-    `probabilities`, each `(batch, num_classes)`. The preprocessing is part of
-    the graph. The version is written beside its name and renamed when whole.
+    `serving_default` takes uint8 RGB `frames` `(batch, frames, height, width,
+    channels)`; `encoded` takes JPEG `images` `(batch, frames)` instead, which a
+    recognizer scales and crops as in its evaluation; `start` and `step` take one
+    `frame` at a time. See `signatures` for what they return. Labels, a model
+    card and warm-up requests lie in `assets.extra`. The version is written
+    beside its name and renamed when whole.
 
     Args:
-        recognizer: an `OFFActionRecognizer`.
+        model: an `OFFActionRecognizer`, a restorer or a detector.
         folder: the model's folder; versions are its subfolders 1, 2, ...
         num_segments: segments of a clip; `None` leaves them as the model has
             them.
-        class_names: names of the classes, written to `labels.txt` in the
-            version's `assets.extra`.
+        size: `(height, width)` of a frame; `None` leaves it as the model has it.
+        class_names: names of the classes, for `labels.txt`.
 
     Returns:
         The path of the new version.
 
     Raises:
-        ValueError: if `class_names` does not fit the model's outputs.
+        ValueError: if `class_names`, `num_segments` or `size` does not fit the
+            model.
+
+    Example:
+
+    ```python
+    export.saved_model(recognizer, "savedmodels/mine", class_names=names)
+    ```
     """
-    num_classes = recognizer.output["off_3"].shape[-1]
-    if class_names is not None and len(class_names) != num_classes:
-        raise ValueError(
-            f"`class_names` must have {num_classes} names, one an output. "
-            f"Received: {len(class_names)}."
-        )
-    _, segments, *image_shape = recognizer.input["frames"].shape
-
-    def serve(frames):
-        outputs = recognizer({"frames": tf.cast(frames, tf.float32)}, training=False)
-        logits = fuse_scores(outputs)
-        return {"logits": logits, "probabilities": tf.nn.softmax(logits)}
-
-    archive = keras.export.ExportArchive()
-    archive.track(recognizer)
-    archive.add_endpoint(
-        "serving_default",
-        serve,
-        input_signature=[
-            tf.TensorSpec(
-                (None, num_segments or segments, *image_shape), tf.uint8, name="frames"
-            )
-        ],
-    )
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
-    try:
-        archive.write_out(str(temporary / "model"), verbose=False)
+    check_class_names(model, class_names)
+    found = signatures(model)
+    inputs = specify(found, num_segments=num_segments, size=size)
+    answers = {
+        name: (_checked(function, specs), specs)
+        for name, (function, specs) in endpoints(found, inputs).items()
+    }
+    encode = _encode(model, found, inputs["serving_default"]["frames"])
+    if encode is not None:
+        answers["encoded"] = encode
+    version = next_version(folder)
+    with whole_or_nothing(version) as temporary:
+        functions = write(model, answers, temporary)
+        extra = temporary / "assets.extra"
+        extra.mkdir()
         if class_names is not None:
-            extra = temporary / "model" / "assets.extra"
-            extra.mkdir()
             (extra / "labels.txt").write_text("\n".join(class_names) + "\n")
-        version = folder / str(_next_version(folder))
-        os.rename(temporary / "model", version)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        name = version.parent.name
+        (extra / "model_card.md").write_text(model_card(model, functions, name=name))
+        examples = example_inputs(found, inputs)
+        if encode is not None:
+            examples["encoded"] = {"images": jpegs(examples["serving_default"])}
+        warmup.write(examples, temporary, model=name)
     return version
 
 
-def _next_version(folder):
-    versions = [int(path.name) for path in folder.iterdir() if path.name.isdigit()]
-    return max(versions, default=0) + 1
+def endpoints(found, inputs):
+    """Functions for `write`.
+
+    Args:
+        found: dict of models, as `signatures` returns it.
+        inputs: dict of their inputs, as `specify` returns it.
+
+    Returns:
+        A dict from the name to `(function, inputs)`.
+    """
+    return {name: (_inference(found[name]), specs) for name, specs in inputs.items()}
+
+
+def write(model, answers, folder):
+    """Writes functions as the signatures of a SavedModel.
+
+    Args:
+        model: the model whose variables they share.
+        answers: dict from the name to `(function, inputs)`, a function from a
+            dict to a dict and the `tf.TensorSpec`s of its inputs by name.
+        folder: path to write to.
+
+    Returns:
+        A dict from the names to the concrete functions.
+    """
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    functions = {
+        name: archive.add_endpoint(
+            name, function, input_signature=[specs]
+        ).get_concrete_function(specs)
+        for name, (function, specs) in answers.items()
+    }
+    archive.write_out(str(folder), verbose=False)
+    return functions
+
+
+def _inference(model):
+    return lambda inputs: model(inputs, training=False)
+
+
+def _checked(function, specs):
+    """The function, refusing other shapes by name: TensorFlow does not by itself."""
+    return lambda inputs: function(
+        {name: tf.ensure_shape(x, specs[name].shape) for name, x in inputs.items()}
+    )
+
+
+def _encode(model, found, frames):
+    """The signature on JPEG files, for square views of a recognizer or any frame."""
+    _, num_segments, height, width, _ = frames.shape
+    crop = height if task_of(model) == RECOGNITION else None
+    if not is_rgb(model) or (crop and height != width):
+        return None
+    return encoded(found["serving_default"], num_segments=num_segments, crop=crop)

@@ -94,7 +94,7 @@ def annotate(
                     f"{class_names[prediction.label]} {prediction.confidence:.0%}"
                     f"  {rate:.0f} fps"
                 )
-            yield _draw_caption(frame, caption)
+            yield draw_caption(frame, caption)
 
     write_video(output, frames(), fps=probe(video).fps)
     return predictions
@@ -151,7 +151,8 @@ def _predict(scores, clip, timestamp):
     return Prediction(timestamp, label, float(probabilities[label]), probabilities)
 
 
-def _draw_caption(frame, text):
+def draw_caption(frame, text):
+    """Writes a line of text at the top left of a copy of the frame."""
     import cv2
 
     frame = frame.copy()

@@ -1,0 +1,244 @@
+"""Size, latency and quality of a trained model in every format it is exported to.
+
+    python -m benchmarks.export runs/camera_motion/recognizer.keras \\
+        --segments 4 --out benchmarks/export.csv
+
+A recognizer of the camera-motion set is judged by its accuracy on held-out clips, a
+restorer by the PSNR of JPEG-compressed frames of a real video. int8 is calibrated on
+clips of another video. Rows of other models and TensorFlow versions stay in the file.
+"""
+
+import argparse
+import csv
+import datetime
+import shlex
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.action_recognition import device
+from offkeras import data, export, metrics
+from offkeras.export.signatures import RECOGNITION, RESTORATION, task_of
+
+# === Options ===
+ROUNDS = 20
+CLIPS = 200
+JPEG_QUALITY = 20
+CALIBRATION_VIDEO, TEST_VIDEO = "bigbuckbunny.mp4", "carphone_pristine.mp4"
+FORMATS = (
+    *("saved_model", "onnx", "litert_float32", "litert_float16"),
+    *("litert_dynamic", "litert_int8"),
+)
+
+COLUMNS = (
+    *("model", "format", "megabytes", "milliseconds", "metric", "value", "to_keras"),
+    *("clips", "size", "segments", "batch", "tensorflow", "keras", "device"),
+    *("date", "command"),
+)
+
+
+def parse(arguments):
+    """Command line options; an unknown one is an error."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("model", type=Path, help=".keras file")
+    parser.add_argument("--out", type=Path, required=True, help="CSV file")
+    parser.add_argument("--segments", type=int, help="of a recognizer")
+    parser.add_argument("--size", type=int, nargs=2, help="of a restorer's frames")
+    parser.add_argument("--clips", type=int, default=CLIPS)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    return parser.parse_args(arguments)
+
+
+def load_clips(task, segments, size, count):
+    """Clips, and what the metric compares their results with."""
+    if task == RECOGNITION:
+        source = data.CameraMotion(evaluation_clips=count)
+        dataset = source.test_dataset(batch_size=1, num_segments=segments, size=size[0])
+        pairs = [(clip.numpy(), label.numpy()) for clip, label in dataset]
+        clips, labels = zip(*pairs, strict=True)
+        return np.concatenate(clips).astype(np.uint8), np.concatenate(labels)
+    if task != RESTORATION:
+        raise ValueError(f"Expected a recognizer or a restorer. Received: {task}.")
+    video = data.sample_video(TEST_VIDEO)
+    count = min(count, data.probe(video).num_frames - segments + 1)
+    frames = data.read_frames(video, range(count + segments - 1))
+    frames = frames[:, : size[0], : size[1]]
+    compressed = np.stack(
+        [
+            tf.io.decode_jpeg(tf.io.encode_jpeg(frame, quality=JPEG_QUALITY))
+            for frame in frames
+        ]
+    )
+    clips = np.stack([compressed[i : i + segments] for i in range(count)])
+    target = segments // 2
+    return clips, frames[target : target + count]
+
+
+def quality(task, results, truth):
+    """`(name, value)` of the task's metric."""
+    if task == RECOGNITION:
+        labels = [result["probabilities"][0].argmax() for result in results]
+        return "accuracy", float(np.mean(labels == truth))
+    restored = np.concatenate([r["restored"] for r in results])
+    values = [
+        float(metrics.psnr(t[None], r[None])[0])
+        for t, r in zip(truth, restored, strict=True)
+    ]
+    return "psnr", float(np.mean(values))
+
+
+def write_format(name, model, folder, shape, calibration):
+    """Exports and returns the path."""
+    if name == "saved_model":
+        return export.saved_model(model, folder / name, **shape)
+    if name == "onnx":
+        return export.onnx(model, folder / "model.onnx", **shape)
+    quantize = name.removeprefix("litert_")
+    return export.litert(
+        model,
+        folder / f"{quantize}.tflite",
+        quantize=quantize,
+        calibration=calibration if quantize == "int8" else None,
+        **shape,
+    )
+
+
+def runner(path):
+    """Function from a clip to its result, in the runtime of the format."""
+    if path.suffix == ".onnx":
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(str(path))
+        names = [output.name for output in session.get_outputs()]
+        return lambda clip: dict(
+            zip(names, session.run(None, {"frames": clip}), strict=True)
+        )
+    if path.suffix == ".tflite":
+        from ai_edge_litert.interpreter import Interpreter
+
+        run = Interpreter(str(path)).get_signature_runner("serving_default")
+        return lambda clip: run(frames=clip)
+    loaded = tf.saved_model.load(str(path))
+
+    def answer(clip):
+        outputs = loaded.signatures["serving_default"](frames=tf.constant(clip))
+        return {name: value.numpy() for name, value in outputs.items()}
+
+    return answer
+
+
+def milliseconds(run, clip, rounds):
+    """Median time of a clip."""
+    times = []
+    for _ in range(rounds + 1):  # the first is a warm-up
+        start = time.perf_counter()
+        run(clip)
+        times.append(time.perf_counter() - start)
+    return 1e3 * float(np.median(times[1:]))
+
+
+def megabytes(path):
+    """Size of a file, or of all files of a folder."""
+    files = [f for f in path.rglob("*") if f.is_file()] if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files) / 1e6
+
+
+def keras_runner(model, task):
+    """The trained model itself, the reference of the metric."""
+
+    @tf.function
+    def outputs(clip):
+        return model({"frames": tf.cast(clip, tf.float32)}, training=False)
+
+    def answer(clip):
+        values = {name: value.numpy() for name, value in outputs(clip).items()}
+        if task == RECOGNITION:
+            return {"probabilities": values["appearance"] + values["off_3"]}
+        return values
+
+    return answer
+
+
+def measure(options, command):
+    """Rows of the CSV file."""
+    model = keras.models.load_model(options.model)
+    task = task_of(model)
+    _, segments, height, width, _ = model.input["frames"].shape
+    shape = dict(num_segments=segments or options.segments)
+    size = (height, width) if height else options.size
+    if size is None or shape["num_segments"] is None:
+        raise SystemExit("The model leaves sizes open: give --segments or --size.")
+    shape["size"] = tuple(size)
+    clips, truth = load_clips(task, shape["num_segments"], size, options.clips)
+    calibration = export.calibration_clips(
+        [data.sample_video(CALIBRATION_VIDEO)], model, **shape
+    )
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("keras", *FORMATS):
+            if name == "keras":
+                path, run = options.model, keras_runner(model, task)
+            else:
+                path = write_format(name, model, Path(folder), shape, calibration)
+                run = runner(path)
+            latency = milliseconds(run, clips[:1], options.rounds)
+            metric, value = quality(task, [run(clip[None]) for clip in clips], truth)
+            rows.append(
+                {
+                    "model": model.name,
+                    "format": name,
+                    "megabytes": f"{megabytes(path):.2f}",
+                    "milliseconds": f"{latency:.2f}",
+                    "metric": metric,
+                    "value": f"{value:.4f}",
+                    "to_keras": f"{value - float(rows[0]['value']) if rows else 0:.4f}",
+                    "clips": len(clips),
+                    "size": f"{size[0]}x{size[1]}",
+                    "segments": shape["num_segments"],
+                    "batch": 1,
+                    "tensorflow": tf.__version__,
+                    "keras": keras.__version__,
+                    "device": device(),
+                    "date": datetime.date.today().isoformat(),
+                    "command": command,
+                }
+            )
+            print({key: rows[-1][key] for key in COLUMNS[1:7]}, flush=True)
+    return rows
+
+
+def write(path, rows):
+    """Writes the rows, keeping those of other models and TensorFlow versions."""
+    replaced = {(row["model"], row["tensorflow"]) for row in rows}
+    kept = []
+    if path.exists():
+        with path.open(newline="") as file:
+            kept = [
+                row
+                for row in csv.DictReader(file)
+                if (row["model"], row["tensorflow"]) not in replaced
+            ]
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(kept + rows)
+
+
+def main(arguments):
+    """Measures and writes the table."""
+    options = parse(arguments)
+    command = shlex.join(["python", "-m", "benchmarks.export", *arguments])
+    write(options.out, measure(options, command))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,70 @@
+"""Exports of the tiny models, each written once, and what they answer."""
+
+import functools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
+
+from offkeras import export
+from tests.export import tiny_models
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory):
+    """Function from a task and a target to the path of the export."""
+    folder = tmp_path_factory.mktemp("exported")
+
+    @functools.cache
+    def exported(task, target):
+        model = tiny_models.model(task)
+        names = None if task == "restorer" else tiny_models.CLASS_NAMES
+        # A restorer has its number of frames; a recognizer leaves it open.
+        segments = dict(num_segments=tiny_models.NUM_SEGMENTS[task])
+        if target == "saved_model":
+            return export.saved_model(model, folder / task, class_names=names)
+        if target == "onnx":
+            return export.onnx(model, folder / f"{task}.onnx", **segments)
+        quantize = target.removeprefix("litert_")
+        return export.litert(
+            model,
+            folder / f"{task}.{quantize}.tflite",
+            quantize=quantize,
+            size=tiny_models.SIZES[task],
+            calibration=tiny_models.clips(task, 8) if quantize == "int8" else None,
+            class_names=names,
+            **segments,
+        )
+
+    return exported
+
+
+@pytest.fixture(scope="session")
+def answer(exported):
+    """Function that runs a signature of an export, in the runtime it is made for."""
+
+    @functools.cache
+    def runner(task, target, signature):
+        path = str(exported(task, target))
+        if target == "saved_model":
+            loaded = tf.saved_model.load(path)
+            return lambda **inputs: loaded.signatures[signature](
+                **{name: tf.constant(value) for name, value in inputs.items()}
+            )
+        if target == "onnx":
+            import onnxruntime
+
+            session = onnxruntime.InferenceSession(path)
+            names = [output.name for output in session.get_outputs()]
+            return lambda **inputs: dict(
+                zip(names, session.run(None, inputs), strict=True)
+            )
+        return Interpreter(path).get_signature_runner(signature)
+
+    def answer(task, target, inputs, signature="serving_default"):
+        run = runner(task, target, signature)
+        outputs = run(**inputs)
+        return {name: np.array(value) for name, value in outputs.items()}
+
+    return answer

@@ -1,0 +1,128 @@
+import importlib
+
+import keras
+import numpy as np
+import pytest
+
+from offkeras import cli, data, inference, models
+from offkeras.inference.detect import FrameDetections, draw_boxes
+from tests.detection import SMALL, small_backbone
+
+NAMES = ("disc", "square", "triangle")
+
+
+def detector(kind=models.OFFVideoDetector, **options):
+    keras.utils.set_random_seed(0)
+    return kind(3, backbone=small_backbone(), **SMALL, **options)
+
+
+@pytest.fixture(scope="module")
+def pair():
+    return detector(filters=8)
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    """Eight frames of a real clip, 128x96."""
+    frames = data.read_frames(
+        data.sample_video("carphone_pristine.mp4"), range(8), size=96
+    )
+    path = tmp_path_factory.mktemp("video") / "clip.mp4"
+    data.write_video(path, frames[:, :, :116], fps=10)
+    return path
+
+
+def run_whole(model, video, count):
+    """Detections of the whole-clip model on pairs of frames, without a state."""
+    frames = np.stack([frame for _, frame in data.iterate_frames(video)])
+    for index in range(len(frames)):
+        clip = frames[[max(index - 1, 0), index]][-count:]
+        yield model({"frames": clip[None].astype("float32")}, training=False)
+
+
+@pytest.mark.parametrize("kind", ["pair", "rfcn"])
+def test_frame_by_frame_equals_the_model_on_pairs(kind, pair, video):
+    model = pair if kind == "pair" else detector(models.RFCN)
+    frames = 2 if kind == "pair" else 1
+    found = list(inference.detect(video, model, short_side=96, min_score=0.0))
+    assert len(found) == 8
+    assert [frame.timestamp for frame in found] == pytest.approx(np.arange(8) / 10)
+    for got, want in zip(found, run_whole(model, video, frames), strict=True):
+        count = int(want["count"][0])
+        assert len(got.boxes) == count > 0
+        np.testing.assert_allclose(got.boxes, want["boxes"][0][:count], atol=1e-2)
+        np.testing.assert_allclose(got.scores, want["scores"][0][:count], atol=1e-4)
+
+
+def test_boxes_are_in_pixels_of_the_video(pair, video):
+    (small,), (large,) = (
+        [frame.boxes for frame in inference.detect(
+            video, pair, short_side=side, min_score=0.0)][:1]
+        for side in (48, 96)
+    )  # fmt: skip
+    for boxes in (small, large):
+        assert boxes[:, 2].max() <= 116 + 1e-3 and boxes[:, 3].max() <= 96 + 1e-3
+        assert boxes[:, 2].max() > 60  # not in those of the scaled frame
+
+
+def test_min_score_leaves_out_what_is_below(pair, video):
+    every = list(inference.detect(video, pair, short_side=96, min_score=0.0))
+    bound = float(np.median(every[0].scores))
+    some = list(inference.detect(video, pair, short_side=96, min_score=bound))
+    assert 0 < len(some[0].scores) < len(every[0].scores)
+    assert some[0].scores.min() >= bound
+
+
+def test_a_video_of_one_frame(pair, video, tmp_path):
+    _, frame = next(data.iterate_frames(video))
+    data.write_video(tmp_path / "one.mp4", [frame], fps=10)
+    assert len(list(inference.detect(tmp_path / "one.mp4", pair, short_side=96))) == 1
+
+
+def test_a_change_of_size_names_the_frame(pair, video, monkeypatch):
+    frames = [frame for _, frame in data.iterate_frames(video)]
+    frames[3] = frames[3][:80]
+    monkeypatch.setattr(
+        importlib.import_module("offkeras.inference.detect"),  # the function hides it
+        "iterate_frames",
+        lambda path: ((i / 10, frame) for i, frame in enumerate(frames)),
+    )
+    stream = inference.detect(video, pair, short_side=96)
+    with pytest.raises(ValueError, match=r"clip.mp4 to be 116x96 .* frame 3 of 116x80"):
+        list(stream)
+
+
+def test_other_models_are_refused(video):
+    inputs = keras.Input((4,))
+    other = keras.Model(inputs, keras.layers.Dense(1)(inputs), name="other")
+    with pytest.raises(ValueError, match="an OFFVideoDetector. Received: 'other'"):
+        list(inference.detect(video, other))
+    three = detector(filters=8, num_frames=3)
+    with pytest.raises(ValueError, match="takes 3 frame"):
+        list(inference.detect(video, three))
+
+
+def test_draws_a_box_in_the_colour_of_its_class():
+    frame = np.zeros((96, 128, 3), np.uint8)
+    found = FrameDetections(
+        0.0, np.float32([[30, 40, 60, 80]]), np.float32([0.9]), np.int32([1])
+    )
+    drawn = draw_boxes(frame, found, NAMES)
+    assert frame.max() == 0
+    assert drawn[60, 30].argmax() == 1 and drawn[60, 30, 1] == 255  # green: hue 1/3
+    assert drawn[79, 45].max() == 255 and drawn[60, 45].max() == 0
+
+
+def test_command_writes_an_annotated_video(pair, video, tmp_path, capsys):
+    pair.save(tmp_path / "detector.keras")
+    arguments = ["detect", str(video), "--model", str(tmp_path), "--size", "96", "128"]
+    arguments += ["--min-score", "0.0", "--output", str(tmp_path / "out.mp4")]
+    with pytest.raises(SystemExit, match="names of the classes in .*labels.txt"):
+        cli.main(arguments)
+    (tmp_path / "labels.txt").write_text("\n".join(NAMES))
+    cli.main(arguments)
+    assert "out.mp4: 8 frames" in capsys.readouterr().out
+    before = [frame for _, frame in data.iterate_frames(video)]
+    after = [frame for _, frame in data.iterate_frames(tmp_path / "out.mp4")]
+    assert len(after) == 8 and after[0].shape == before[0].shape
+    assert np.abs(after[5].astype(int) - before[5]).max() > 60
