@@ -1,6 +1,6 @@
 """Trains DnCNN, with or without OFF, to remove compression artifacts.
 
-# the embedded clips, a few minutes on a CPU
+# the embedded clips, some ten minutes on a CPU
 python -m training.artifact_removal --preset embedded
 # the paper's experiment (Vimeo-90K, compressed by training.prepare_compression)
 python -m training.artifact_removal --preset paper --quality 40

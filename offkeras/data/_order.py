@@ -23,6 +23,25 @@ def epoch_positions(count, *, initial_epoch, epochs):
     return stream.map(lambda i: (i // count, i % count))
 
 
+def whole_batches(count, batch_size, unit):
+    """Whole batches in an epoch.
+
+    Args:
+        count: items in an epoch.
+        batch_size: items in a batch.
+        unit: what the items are, for the error.
+
+    Raises:
+        ValueError: if there are fewer items than one batch.
+    """
+    if not 1 <= batch_size <= count:
+        raise ValueError(
+            f"Expected batch_size in 1..{count}, the number of {unit}. "
+            f"Received: {batch_size}."
+        )
+    return count // batch_size
+
+
 def shuffled_indices(size, *, count, seed, initial_epoch, epochs):
     """Dataset of int64 `(epoch, index)`: a new permutation in every epoch.
 

@@ -18,7 +18,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from offkeras.data._order import batches, epoch_positions
+from offkeras.data._order import batches, epoch_positions, whole_batches
 from offkeras.data._sample_videos import sample_video
 
 # Class name -> (degree of freedom, sign); degrees: 0 x, 1 y, 2 log scale, 3 angle.
@@ -102,12 +102,7 @@ class CameraMotion:
         Raises:
             ValueError: if an epoch has fewer clips than one batch.
         """
-        if not 1 <= batch_size <= self.clips_per_epoch:
-            raise ValueError(
-                f"Expected batch_size in 1..{self.clips_per_epoch} (clips_per_epoch). "
-                f"Received: {batch_size}."
-            )
-        return self.clips_per_epoch // batch_size
+        return whole_batches(self.clips_per_epoch, batch_size, "clips")
 
     def train_dataset(
         self,

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from offkeras.data import sampling
-from offkeras.data._order import batches, shuffled_indices
+from offkeras.data._order import batches, shuffled_indices, whole_batches
 from offkeras.data.augment import (
     EVALUATION_SCALE,
     center_crop,
@@ -162,12 +162,7 @@ class ClassFolder:
         Raises:
             ValueError: if there are fewer videos than one batch.
         """
-        if not 1 <= batch_size <= len(self):
-            raise ValueError(
-                f"Expected batch_size in 1..{len(self)}, the number of videos. "
-                f"Received: {batch_size}."
-            )
-        return len(self) // batch_size
+        return whole_batches(len(self), batch_size, "videos")
 
     def train_dataset(
         self,

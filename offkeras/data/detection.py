@@ -11,7 +11,7 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from offkeras.data._order import shuffled_indices
+from offkeras.data._order import shuffled_indices, whole_batches
 from offkeras.data.detection_images import read_image
 from offkeras.data.detection_transforms import random_flip, resize, resized_size
 
@@ -88,12 +88,7 @@ class DetectionVideos:
         Raises:
             ValueError: if there are fewer frames than one batch.
         """
-        if not 1 <= batch_size <= len(self):
-            raise ValueError(
-                f"Expected batch_size in 1..{len(self)}, the number of key frames. "
-                f"Received: {batch_size}."
-            )
-        return len(self) // batch_size
+        return whole_batches(len(self), batch_size, "key frames")
 
     def train_dataset(
         self,

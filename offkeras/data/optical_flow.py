@@ -11,7 +11,7 @@ def estimator(method):
 
     Args:
         method: `"tvl1"`, the paper's (Zach et al. 2007, `cv2.optflow.DualTVL1` with
-            its defaults), or `"dis"`, some 20 times as fast (Kroeger et al. 2016,
+            its defaults), or `"dis"`, much faster (Kroeger et al. 2016,
             the medium preset).
 
     Returns:

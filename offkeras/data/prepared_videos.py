@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from offkeras.data import modalities, sampling
 from offkeras.data._groups import split_by_group
-from offkeras.data._order import batches, shuffled_indices
+from offkeras.data._order import batches, shuffled_indices, whole_batches
 from offkeras.data.augment import (
     center_crop,
     multi_scale_crop,
@@ -125,12 +125,7 @@ class PreparedVideos:
         Raises:
             ValueError: if there are fewer videos than one batch.
         """
-        if not 1 <= batch_size <= len(self):
-            raise ValueError(
-                f"Expected batch_size in 1..{len(self)}, the number of videos. "
-                f"Received: {batch_size}."
-            )
-        return len(self) // batch_size
+        return whole_batches(len(self), batch_size, "videos")
 
     def train_dataset(
         self,

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from offkeras.data._order import shuffled_indices
+from offkeras.data._order import shuffled_indices, whole_batches
 from offkeras.data.septuplet_files import (
     CLEAN,
     LENGTH,
@@ -97,12 +97,7 @@ class Septuplets:
             ValueError: if an epoch has fewer samples than one batch.
         """
         samples = len(self) * crops_per_frame
-        if not 1 <= batch_size <= samples:
-            raise ValueError(
-                f"Expected batch_size in 1..{samples}, the samples of an epoch. "
-                f"Received: {batch_size}."
-            )
-        return samples // batch_size
+        return whole_batches(samples, batch_size, "samples")
 
     def train_dataset(
         self,

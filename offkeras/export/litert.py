@@ -54,8 +54,8 @@ def litert(
         The path.
 
     Raises:
-        ValueError: if an argument does not fit the model, or `calibration` is
-            missing or not wanted.
+        ValueError: if an argument does not fit the model, `calibration` is missing
+            or not wanted, or a detector is to be int8.
         RuntimeError: if an operator of the model is not built in.
 
     Example:
@@ -69,6 +69,11 @@ def litert(
     if quantize not in QUANTIZATIONS:
         raise ValueError(
             f"`quantize` must be one of {QUANTIZATIONS}. Received: {quantize!r}."
+        )
+    if quantize == "int8" and "boxes" in model.output:
+        raise ValueError(
+            "quantize='int8' is for recognizers and restorers: the LiteRT interpreter "
+            f"aborts on the proposals of a detector. Received: {model.name!r}."
         )
     check_class_names(model, class_names)
     model = in_float32(model)

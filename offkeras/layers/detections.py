@@ -1,11 +1,14 @@
 """From scored regions to detections."""
 
 import keras
-import numpy as np
 from keras import ops
 
 from offkeras.layers.boxes import RCNN_STD, clip, decode, gather, top
 from offkeras.layers.suppression import non_max_suppression
+
+# Below every probability, and finite: ONNX writes a choice as a sum of products, in
+# which an infinity makes the result undefined.
+REJECTED = -1.0
 
 
 @keras.saving.register_keras_serializable("offkeras")
@@ -56,25 +59,25 @@ class Detections(keras.layers.Layer):
         # (B, R, 1+C) -> (B, C, R) -> (B*C, R), sorted
         scores = ops.transpose(probabilities[..., 1:], (0, 2, 1))
         accepted = ops.logical_and(scores > self.score_threshold, valid[:, None])
-        scores = ops.where(accepted, scores, -np.inf)
+        scores = ops.where(accepted, scores, REJECTED)
         scores, order = top(ops.reshape(scores, (-1, regions)), regions)
         # (B, R, 4), (B, C*R) -> (B, C*R, 4)
         boxes = gather(boxes, ops.reshape(order, (-1, classes * regions)))
 
         keep = non_max_suppression(
             ops.reshape(boxes, (-1, regions, 4)),
-            scores > -np.inf,
+            scores > REJECTED,
             iou_threshold=self.iou_threshold,
             max_kept=regions,
             block_size=regions,
         )
-        scores = ops.where(keep, scores, -np.inf)
+        scores = ops.where(keep, scores, REJECTED)
 
         # === The best of all classes ===
         scores, best = top(
             ops.reshape(scores, (-1, classes * regions)), self.max_detections
         )
-        detected = scores > -np.inf
+        detected = scores > REJECTED
         return {
             "boxes": ops.where(detected[..., None], gather(boxes, best), 0.0),
             "scores": ops.where(detected, scores, 0.0),

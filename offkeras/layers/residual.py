@@ -33,7 +33,8 @@ class _Block(layers.Layer):
             convolution.build(shape)
             shape = convolution.compute_output_shape(shape)
         self.projection = None
-        if shape != tuple(input_shape):
+        # Of an open size the shape does not tell.
+        if self.strides != 1 or shape != tuple(input_shape):
             self.projection = self._conv(
                 shape[-1], 1, strides=self.strides, name="projection"
             )

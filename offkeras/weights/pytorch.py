@@ -15,7 +15,6 @@ is that of the Caffe training, 104, 117, 123 in BGR, which `BNInception` subtrac
 by default (Cadene's file lists 128 for red; it was not trained with it).
 """
 
-import pickle
 import re
 from pathlib import Path
 
@@ -123,7 +122,9 @@ def _read_torch(path):
         ) from error
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # of many types: the file may hold anything
         raise ValueError(
             f"{path} is not a checkpoint of tensors alone. "
             f"Received: {str(error).splitlines()[0]}"

@@ -1,21 +1,15 @@
 """Random checkpoints under the published namings against PyTorch's own answers."""
 
-import importlib.util
 import sys
 
 import numpy as np
 import pytest
+import torch
 
 from offkeras import backbones, models, weights
 from tests.helpers import array
-from training import import_weights
-
-if importlib.util.find_spec("torch") is None:
-    pytest.skip("torch is not installed", allow_module_level=True)
-
-import torch
-
 from tests.torch_bn_inception import BNInception as TorchBNInception
+from training import import_weights
 
 MEAN_BGR = np.float32([104, 117, 123])
 NAMINGS = ("yjxiong", "cadene", "tsn", "tsn_kinetics", "tsn_run")
