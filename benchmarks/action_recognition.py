@@ -10,7 +10,6 @@ another TensorFlow version stay in the file; rows of this one are replaced.
 """
 
 import argparse
-import csv
 import datetime
 import importlib.util
 import json
@@ -263,20 +262,6 @@ def table(medians, torch_version, command):
     return rows
 
 
-def write(path, rows):
-    """Writes the rows, keeping those of other TensorFlow versions."""
-    kept = []
-    if path.exists():
-        with path.open(newline="") as file:
-            kept = [
-                r for r in csv.DictReader(file) if r["tensorflow"] != tf.__version__
-            ]
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(kept + rows)
-
-
 def main(arguments):
     """Measures and writes the table."""
     options = parse(arguments)
@@ -294,7 +279,7 @@ def main(arguments):
     if worker:
         worker.close()
     rows = table(medians, torch_version, command)
-    write(options.out, rows)
+    records.replace(options.out, COLUMNS, rows)
     for row in rows:
         print(
             f"{row['model']:28} {row['framework']:5} {row['graph']:6} "

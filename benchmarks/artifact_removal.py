@@ -10,7 +10,6 @@ of this one are replaced.
 """
 
 import argparse
-import csv
 import datetime
 import shlex
 import sys
@@ -140,27 +139,13 @@ def table(medians, options, command):
     return rows
 
 
-def write(path, rows):
-    """Writes the rows, keeping those of other TensorFlow versions."""
-    kept = []
-    if path.exists():
-        with path.open(newline="") as file:
-            kept = [
-                r for r in csv.DictReader(file) if r["tensorflow"] != tf.__version__
-            ]
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(kept + rows)
-
-
 def main(arguments):
     """Measures and writes the table."""
     options = parse(arguments)
     command = shlex.join(["python", "-m", "benchmarks.artifact_removal", *arguments])
     medians = measure(make_cases(options), options.rounds, options.warm_up)
     rows = table(medians, options, command)
-    write(options.out, rows)
+    records.replace(options.out, COLUMNS, rows)
     for row in rows:
         print(
             f"{row['model']:7} filters {row['filters']:>2} "

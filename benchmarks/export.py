@@ -4,12 +4,12 @@
         --segments 4 --out benchmarks/export.csv
 
 A recognizer of the camera-motion set is judged by its accuracy on held-out clips, a
-restorer by the PSNR of JPEG-compressed frames of a real video. int8 is calibrated on
-clips of another video. Rows of other models and TensorFlow versions stay in the file.
+restorer by the PSNR of JPEG-compressed frames of a real video, a detector by its mAP
+on the moving objects. int8 is calibrated on clips of another video; there is none of
+a detector. Rows of other models and TensorFlow versions stay in the file.
 """
 
 import argparse
-import csv
 import datetime
 import shlex
 import sys
@@ -21,15 +21,20 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.action_recognition import device
+from benchmarks import records
 from offkeras import data, export, metrics
-from offkeras.export.signatures import RECOGNITION, RESTORATION, task_of
+from offkeras.export.signatures import DETECTION, RECOGNITION, task_of
+from offkeras.metrics.detection import Detections
+from training import prepare_moving_objects
+from training.object_detection import thin_out
 
 # === Options ===
 ROUNDS = 20
 CLIPS = 200
 JPEG_QUALITY = 20
 CALIBRATION_VIDEO, TEST_VIDEO = "bigbuckbunny.mp4", "carphone_pristine.mp4"
+MOVING_OBJECTS_ROOT = "runs/moving_objects"
+DETECTED = ("boxes", "scores", "classes")
 FORMATS = (
     *("saved_model", "onnx", "litert_float32", "litert_float16"),
     *("litert_dynamic", "litert_int8"),
@@ -52,7 +57,7 @@ def parse(arguments):
     parser.add_argument("model", type=Path, help=".keras file")
     parser.add_argument("--out", type=Path, required=True, help="CSV file")
     parser.add_argument("--segments", type=int, help="of a recognizer")
-    parser.add_argument("--size", type=int, nargs=2, help="of a restorer's frames")
+    parser.add_argument("--size", type=int, nargs=2, help="of frames, where left open")
     parser.add_argument("--clips", type=int, default=CLIPS)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     return parser.parse_args(arguments)
@@ -66,8 +71,20 @@ def load_clips(task, segments, size, count):
         pairs = [(clip.numpy(), label.numpy()) for clip, label in dataset]
         clips, labels = zip(*pairs, strict=True)
         return np.concatenate(clips).astype(np.uint8), np.concatenate(labels)
-    if task != RESTORATION:
-        raise ValueError(f"Expected a recognizer or a restorer. Received: {task}.")
+    if task == DETECTION:
+        prepare_moving_objects.main(["--out", MOVING_OBJECTS_ROOT])
+        source = data.load_imagenet_vid(
+            MOVING_OBJECTS_ROOT,
+            ["VID_test_videos"],
+            classes=data.read_classes(f"{MOVING_OBJECTS_ROOT}/classes.txt"),
+            keep_empty=True,
+        )
+        source = thin_out(source, count)
+        offsets = tuple(range(1 - segments, 0))
+        dataset = source.evaluation_dataset(
+            short_side=min(size), long_side=max(size), offsets=offsets
+        )
+        return np.concatenate([batch["frames"] for batch in dataset]), source
     video = data.sample_video(TEST_VIDEO)
     count = min(count, data.probe(video).num_frames - segments + 1)
     frames = data.read_frames(video, range(count + segments - 1))
@@ -88,12 +105,24 @@ def quality(task, results, truth):
     if task == RECOGNITION:
         labels = [result["probabilities"][0].argmax() for result in results]
         return "accuracy", float(np.mean(labels == truth))
+    if task == DETECTION:
+        found = [Detections(*map(kept(result), DETECTED)) for result in results]
+        precision = metrics.evaluate_detections(
+            truth.frames, found, num_classes=len(truth.class_names)
+        )
+        return "map", metrics.mean_average_precision(precision)
     restored = np.concatenate([r["restored"] for r in results])
     values = [
         float(metrics.psnr(t[None], r[None])[0])
         for t, r in zip(truth, restored, strict=True)
     ]
     return "psnr", float(np.mean(values))
+
+
+def kept(result):
+    """Function from the name of an output to its values for what was detected."""
+    count = int(result["count"][0])
+    return lambda name: result[name][0][:count]
 
 
 def write_format(name, model, folder, shape, calibration):
@@ -179,12 +208,16 @@ def measure(options, command):
         raise SystemExit("The model leaves sizes open: give --segments or --size.")
     shape["size"] = tuple(size)
     clips, truth = load_clips(task, shape["num_segments"], size, options.clips)
-    calibration = export.calibration_clips(
-        [data.sample_video(CALIBRATION_VIDEO)], model, **shape
-    )
+    formats, calibration = FORMATS, None
+    if task == DETECTION:
+        formats = [name for name in FORMATS if name != "litert_int8"]
+    else:
+        calibration = export.calibration_clips(
+            [data.sample_video(CALIBRATION_VIDEO)], model, **shape
+        )
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for name in ("keras", *FORMATS):
+        for name in ("keras", *formats):
             if name == "keras":
                 path, run = options.model, keras_runner(model, task)
             else:
@@ -207,7 +240,7 @@ def measure(options, command):
                     "batch": 1,
                     "tensorflow": tf.__version__,
                     "keras": keras.__version__,
-                    "device": device(),
+                    "device": records.device(),
                     "date": datetime.date.today().isoformat(),
                     "command": command,
                 }
@@ -216,28 +249,12 @@ def measure(options, command):
     return rows
 
 
-def write(path, rows):
-    """Writes the rows, keeping those of other models and TensorFlow versions."""
-    replaced = {(row["model"], row["tensorflow"]) for row in rows}
-    kept = []
-    if path.exists():
-        with path.open(newline="") as file:
-            kept = [
-                row
-                for row in csv.DictReader(file)
-                if (row["model"], row["tensorflow"]) not in replaced
-            ]
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(kept + rows)
-
-
 def main(arguments):
     """Measures and writes the table."""
     options = parse(arguments)
     command = shlex.join(["python", "-m", "benchmarks.export", *arguments])
-    write(options.out, measure(options, command))
+    rows = measure(options, command)
+    records.replace(options.out, COLUMNS, rows, same=("model", "tensorflow"))
 
 
 if __name__ == "__main__":

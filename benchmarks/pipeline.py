@@ -15,7 +15,6 @@ the file; rows of this one are replaced.
 """
 
 import argparse
-import csv
 import datetime
 import json
 import os
@@ -151,19 +150,6 @@ def table(medians, o, command):
     return rows
 
 
-def write(path, rows):
-    """Writes the rows, keeping those of other TensorFlow versions."""
-    kept = []
-    if path.exists():
-        with path.open(newline="") as file:
-            before = list(csv.DictReader(file))
-        kept = [row for row in before if row["tensorflow"] != tf.__version__]
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(kept + rows)
-
-
 def main(arguments):
     """Writes the videos, measures and writes the table."""
     o = parse(arguments)
@@ -184,7 +170,7 @@ def main(arguments):
             write_shards(folder / name, out, flow=flow, workers=workers)
         medians = measure(folder, arguments, o.rounds)
     rows = table(medians, o, command)
-    write(o.out, rows)
+    records.replace(o.out, COLUMNS, rows)
     for row in rows:
         print(
             f"{row['measurement']:24}{row['modality']:10}{row['value']:>9} "

@@ -30,6 +30,20 @@ def append(path, columns, rows):
         writer.writerows(rows)
 
 
+def replace(path, columns, rows, same=("tensorflow",)):
+    """Writes rows in the place of those that agree with one of them in `same`."""
+    replaced = {tuple(row[column] for column in same) for row in rows}
+    kept = [
+        row
+        for row in read(path)
+        if tuple(row[column] for column in same) not in replaced
+    ]
+    with open(path, "w", newline="") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(kept + rows)
+
+
 def environment():
     """What a figure was measured with: versions, device and date."""
     return {

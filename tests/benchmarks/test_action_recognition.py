@@ -1,7 +1,4 @@
-import csv
-
 import pytest
-import tensorflow as tf
 
 from benchmarks import action_recognition as benchmark
 from tests.bn_inception_table import convolutions
@@ -73,24 +70,6 @@ def test_measure_takes_the_median_after_the_warm_up():
     ((seconds, product),) = benchmark.measure([Case()], rounds=3, warm_up=2).values()
     assert seconds == 2.0
     assert product > 0
-
-
-def test_write_replaces_the_rows_of_this_version_only(tmp_path):
-    path = tmp_path / "speed.csv"
-
-    def row(model, version):
-        return {**dict.fromkeys(benchmark.COLUMNS, ""), "model": model} | {
-            "tensorflow": version
-        }
-
-    benchmark.write(path, [row("old", tf.__version__), row("other", "1.0")])
-    benchmark.write(path, [row("new", tf.__version__)])
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [(r["model"], r["tensorflow"]) for r in rows] == [
-        ("other", "1.0"),
-        ("new", tf.__version__),
-    ]
 
 
 def test_unknown_option_is_an_error(capsys):

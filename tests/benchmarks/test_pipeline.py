@@ -1,7 +1,4 @@
-import csv
-
 import pytest
-import tensorflow as tf
 
 from benchmarks import pipeline as benchmark
 from benchmarks import pipeline_cases as cases
@@ -53,20 +50,6 @@ def test_medians_over_rounds(monkeypatch):
     monkeypatch.setattr(benchmark.subprocess, "run", run)
     medians = benchmark.measure("folder", ["--out", "x"], 3)
     assert medians["prepare"] == medians["long"] == (2, 20)
-
-
-def test_write_replaces_the_rows_of_this_version_only(tmp_path):
-    path = tmp_path / "speed.csv"
-
-    def row(measurement, version):
-        empty = dict.fromkeys(benchmark.COLUMNS, "")
-        return {**empty, "measurement": measurement, "tensorflow": version}
-
-    benchmark.write(path, [row("old", tf.__version__), row("other", "1.0")])
-    benchmark.write(path, [row("new", tf.__version__)])
-    with path.open(newline="") as file:
-        found = [(r["measurement"], r["tensorflow"]) for r in csv.DictReader(file)]
-    assert found == [("other", "1.0"), ("new", tf.__version__)]
 
 
 def test_unknown_option_is_an_error(capsys):
