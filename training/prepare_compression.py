@@ -9,18 +9,22 @@
     python -m training.prepare_compression --videos my_videos --data runs/mine \
         --codec h264 --quality 40
 
+    # on many machines that share the folder, by Apache Beam
+    python -m training.prepare_compression --data vimeo_septuplet --beam="--runner=..."
+
 A killed run goes on where it stopped.
 """
 
 import concurrent.futures
 import dataclasses
+import functools
 import itertools
 import os
 from pathlib import Path
 
 import keras
 
-from offkeras.data import compressed_clips, compression, septuplet_files
+from offkeras.data import beam, compressed_clips, compression, septuplet_files
 from training import options
 from training.options import option
 
@@ -42,6 +46,9 @@ class Options:
     ffmpeg: str = option("", "path of FFmpeg; default: the one of imageio-ffmpeg")
     any_version: bool = option(False, "accept an FFmpeg with another JPEG 2000 encoder")
     workers: int = option(os.cpu_count() or 1, "clips at a time")
+    beam: str = option(
+        "", "instead of local workers an Apache Beam pipeline: '--runner=DirectRunner'"
+    )
 
 
 def main(argv=None):
@@ -77,6 +84,7 @@ def main(argv=None):
         any_version=o.any_version,
         workers=o.workers,
         done=progress.update,
+        for_each=functools.partial(beam.for_each, options=o.beam) if o.beam else None,
     )
     print(f"{folder}: {len(clips)} clips, FFmpeg {ffmpeg.version}")
 

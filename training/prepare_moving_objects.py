@@ -6,10 +6,12 @@ A killed run goes on where it stopped.
 """
 
 import dataclasses
+import functools
 import os
 
 import keras
 
+from offkeras.data import beam
 from offkeras.data.moving_objects_files import SPLITS, write_moving_objects
 from training import options
 from training.options import option
@@ -25,6 +27,9 @@ class Options:
     test: int = option(SPLITS["test"][0], "test snippets")
     seed: int = option(0, "another seed gives other snippets")
     workers: int = option(os.cpu_count() or 1, "snippets at a time")
+    beam: str = option(
+        "", "instead of local workers an Apache Beam pipeline: '--runner=DirectRunner'"
+    )
 
 
 def main(argv=None):
@@ -36,7 +41,12 @@ def main(argv=None):
     }
     progress = keras.utils.Progbar(o.train + o.validation + o.test, unit_name="snippet")
     write_moving_objects(
-        o.out, splits=splits, seed=o.seed, workers=o.workers, done=progress.update
+        o.out,
+        splits=splits,
+        seed=o.seed,
+        workers=o.workers,
+        done=progress.update,
+        for_each=functools.partial(beam.for_each, options=o.beam) if o.beam else None,
     )
     print(f"{o.out}: {o.train} + {o.validation} + {o.test} snippets")
 

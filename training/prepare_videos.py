@@ -8,6 +8,10 @@
     # your own: a folder per class, or with --dataset list lists as TSN's
     python -m training.prepare_videos --videos my_videos --out runs/mine
 
+    # on many machines, by Apache Beam; a shard is the work of one
+    python -m training.prepare_videos --dataset ucf101 --videos gs://bucket/UCF-101 \
+        --lists ucfTrainTestlist --out gs://bucket/ucf101 --beam="--runner=..."
+
 A killed run goes on where it stopped, and ends with the same bytes. Videos that
 cannot be prepared are listed at the end; the same command tries them again.
 """
@@ -15,19 +19,19 @@ cannot be prepared are listed at the end; the same command tries them again.
 import collections
 import concurrent.futures
 import dataclasses
+import functools
 import hashlib
 import json
 import multiprocessing
 import os
 import threading
 import time
-from pathlib import Path
 
 import keras
+import tensorflow as tf
 
-from offkeras.data import action_datasets, shard_writer, shards
-from offkeras.data.video import VideoError
-from offkeras.data.video_examples import ExampleOptions, make_example
+from offkeras.data import action_datasets, beam, shard_writer, shards, storage
+from offkeras.data.video_examples import ExampleOptions
 from training import options
 from training.options import option
 
@@ -37,9 +41,9 @@ class Options:
     """All defaults: the frames and flow of the released code, without the flow."""
 
     dataset: str = option("folder", "'ucf101', 'hmdb51', 'folder' or 'list'")
-    videos: str = option("", "folder of the videos")
+    videos: str = option("", "folder of the videos; with lists also s3://... and alike")
     lists: str = option("", "folder of the official lists, or of TSN's")
-    out: str = option("", "folder of the shards, on a local disk")
+    out: str = option("", "folder of the shards; also s3://... and alike")
     # What is stored
     height: int = option(256, "height of a stored frame")
     width: int = option(340, "width of a stored frame, if stretched")
@@ -49,6 +53,9 @@ class Options:
     videos_per_shard: int = option(32, "videos in a shard; a killed run loses one")
     # How
     workers: int = option(os.cpu_count() or 1, "videos at a time")
+    beam: str = option(
+        "", "instead of local workers an Apache Beam pipeline: '--runner=DirectRunner'"
+    )
     on_error: str = option("raise", "'raise': end with an error, or 'skip'")
 
 
@@ -57,8 +64,8 @@ def main(argv=None):
     o = options.parse(Options, {}, description=__doc__.splitlines()[0], argv=argv)
     example_options = check(o)
     class_names, videos = find_videos(o)
-    folder = Path(o.out)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = storage.connect(o.out)
+    tf.io.gfile.makedirs(folder)
     fixed = agree_on_options(folder, example_options, class_names, videos, o)
 
     count = -(-len(videos) // o.videos_per_shard)
@@ -70,11 +77,20 @@ def main(argv=None):
     }
     done = len(videos) - sum(map(len, parts.values()))
     print(f"{len(videos)} videos in {count} shards; {done} are prepared already")
-    prepare(folder, parts, example_options, done=done, total=len(videos), o=o)
+    if o.beam:
+        write = functools.partial(
+            shard_writer.write_shard, folder=folder, options=example_options
+        )
+        beam.for_each(write, list(parts.items()), options=o.beam)
+    else:
+        prepare(folder, parts, example_options, done=done, total=len(videos), o=o)
 
-    content = [json.loads((folder / f"{name}.json").read_text()) for name in names]
+    content = [
+        json.loads(storage.read_bytes(storage.join(folder, f"{name}.json")))
+        for name in names
+    ]
     shard_writer.write_json(
-        folder / shards.MANIFEST,
+        storage.join(folder, shards.MANIFEST),
         {
             "format": shards.FORMAT,
             "options": fixed,
@@ -132,7 +148,7 @@ def find_videos(o):
             splits = [read(None, o.lists, split=n) for n in action_datasets.SPLITS]
     except ValueError as error:
         raise SystemExit(str(error)) from error
-    if not os.path.isdir(o.videos):
+    if not storage.is_remote(o.videos) and not os.path.isdir(o.videos):
         raise SystemExit(f"Expected --videos to be a folder. Received: {o.videos}.")
     videos = {video.name: video for split in splits for video in split.videos}
     return splits[0].class_names, [
@@ -156,11 +172,11 @@ def agree_on_options(folder, example_options, class_names, videos, o):
         "opencv": cv2.__version__,
         "av": av.__version__,
     }
-    path = folder / shards.OPTIONS
-    if not path.exists():
+    path = storage.join(folder, shards.OPTIONS)
+    if storage.size(path) is None:
         shard_writer.write_json(path, fixed)
         return fixed
-    before = json.loads(path.read_text())
+    before = json.loads(storage.read_bytes(path))
     differing = [
         f"  {name}: {before.get(name)!r} then, {value!r} now"
         for name, value in fixed.items()
@@ -183,7 +199,7 @@ def prepare(folder, parts, example_options, *, done, total, o):
     )
     start, frames = time.monotonic(), 0
     jobs = [(video, example_options) for part in parts.values() for video in part]
-    results = in_order(try_example, jobs, workers=o.workers)
+    results = in_order(shard_writer.try_example, jobs, workers=o.workers)
     for name, videos in parts.items():
         writer = shard_writer.ShardWriter(folder, name)
         for video in videos:
@@ -225,14 +241,6 @@ def begin_worker():
         os._exit(1)
 
     threading.Thread(target=follow, daemon=True).start()
-
-
-def try_example(video, example_options):
-    """The serialized example of a video, or the reason why there is none."""
-    try:
-        return make_example(video, example_options)
-    except VideoError as error:
-        return error.reason.replace(video.path, video.name)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import typing
 
 import numpy as np
 
-from offkeras.data._container import VideoError
+from offkeras.data._container import MAX_PIXELS, VideoError, check_pixels
 
 # Weights of red and blue in the luma of a colour matrix, by FFmpeg's numbers.
 # BT.601 stands in for 2, "unspecified", as in FFmpeg.
@@ -35,20 +35,29 @@ class Coding(typing.NamedTuple):
         return (0, 255, 255) if self.range == FULL else (16, 219, 224)
 
 
-def to_rgb(path, frame, size=None):
+def to_rgb(path, frame, size=None, max_pixels=MAX_PIXELS):
     """One decoded frame as an upright uint8 RGB array, by FFmpeg's fast conversion.
 
     It rounds down: there and back, and a frame is a level darker. `exact_rgb` does
     not.
+
+    Args:
+        path: path of the video, for errors.
+        frame: an `av.VideoFrame`.
+        size: length in pixels to scale the shorter side to, or None.
+        max_pixels: largest frame to accept, before and after it is scaled.
     """
     from av.video.reformatter import Interpolation
 
     quarters = _quarters(path, frame)
+    check_pixels(path, frame.width, frame.height, max_pixels)
     if size is not None:
         scale = size / min(frame.height, frame.width)
+        height, width = round(frame.height * scale), round(frame.width * scale)
+        check_pixels(path, width, height, max_pixels)
         frame = frame.reformat(
-            height=round(frame.height * scale),
-            width=round(frame.width * scale),
+            height=height,
+            width=width,
             format="rgb24",
             interpolation=Interpolation.BILINEAR,
         )

@@ -4,9 +4,22 @@ import contextlib
 import os
 import pathlib
 
-from offkeras.data._packets import index_packets
+from offkeras.data import _media
+from offkeras.data._packets import PacketCount, PacketTimes
 
-MAX_PIXELS = 2**26  # per frame; a damaged or hostile header can ask for more
+# What a damaged or hostile header may ask for.
+MAX_PIXELS = 2**26  # per frame
+MAX_FRAMES = 2**24  # where all time stamps are kept: a week at 25 a second
+PADDING = 2**22  # pixels
+# Neither play lists nor scripts, whatever the name of the file says: FFmpeg would open
+# the files and addresses that they name.
+FILES_ONLY = {
+    "protocol_whitelist": "file",
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,avi,matroska,webm,mpegts,mpeg,"
+    "mpegvideo,flv,h264,hevc,ivf,obu,ogg,asf,nut,gif,apng,mjpeg,yuv4mpegpipe,m4v,vc1,"
+    "dv,mxf",
+}
+UNFINISHED = 2**30  # frames that FFmpeg declares in an AVI before it knows
 
 
 class VideoError(ValueError):
@@ -26,10 +39,13 @@ def open_video(path, max_pixels):
         raise VideoError(path, "no such file.")
     if os.path.getsize(path) == 0:
         raise VideoError(path, "the file is empty (0 bytes).")
+    # FFmpeg counts lines that are padded to whole blocks, so it gets some room; it
+    # refuses before it takes memory, also where the size changes on the way.
+    limit = {"max_pixels": str(max_pixels + PADDING)}
     try:
-        container = av.open(str(path))
+        container = av.open(str(path), options=limit | FILES_ONLY)
     except (av.error.FFmpegError, ValueError) as error:
-        raise VideoError(path, f"not a readable video ({error}).") from error
+        raise VideoError(path, f"not a readable video ({_reason(error)}).") from error
     with container:
         cover = av.stream.Disposition.attached_pic
         streams = [s for s in container.streams.video if not s.disposition & cover]
@@ -38,65 +54,158 @@ def open_video(path, max_pixels):
         stream = streams[0]
         if stream.codec_context is None:
             raise VideoError(path, "this build of FFmpeg has no decoder for it.")
-        width, height = stream.codec_context.width, stream.codec_context.height
-        if width * height > max_pixels:
-            raise VideoError(
-                path,
-                f"a frame of {width}x{height} exceeds max_pixels={max_pixels}.",
-            )
+        stream.codec_context.options = limit
+        context = stream.codec_context
+        check_pixels(path, context.width, context.height, max_pixels)
         yield container, stream
 
 
-def read_index(path, max_pixels):
+def read_index(path, max_pixels, max_frames=MAX_FRAMES):
     """The packet index of a file, or None where only decoding can count frames."""
+    with open_video(path, max_pixels) as (container, stream):
+        check_whole(path, container, stream, max_pixels)
+        count, times = PacketCount(container, stream), PacketTimes()
+        for packet in _packets(path, container, stream, count, max_frames):
+            if packet.size and count.exact:
+                times.add(packet)
+        check_declared(path, container, stream, count)
+        return times.index(stream.time_base) if count.exact else None
+
+
+def check_packets(path, max_pixels):
+    """Refuses a file without its end, in constant memory and without decoding."""
+    with open_video(path, max_pixels) as (container, stream):
+        check_whole(path, container, stream, max_pixels)
+        count = PacketCount(container, stream)
+        for _ in _packets(path, container, stream, count):
+            pass
+        check_declared(path, container, stream, count)
+
+
+def _packets(path, container, stream, count, max_frames=None):
+    """Yields the packets of a stream and counts them, then checks their number."""
     import av
 
+    try:
+        for packet in container.demux(stream):
+            if packet.size:
+                count.add(packet)
+                if max_frames is not None and count.packets > max_frames:
+                    raise VideoError(path, f"has more than max_frames={max_frames}.")
+            yield packet
+    except av.error.FFmpegError as error:
+        raise VideoError(path, f"is damaged ({_reason(error)}).") from error
+
+
+def check_whole(path, container, stream, max_pixels):
+    """Refuses a file that ends within the data that its header describes.
+
+    MP4, MOV, Matroska and WebM say how long their data are. A recording that was
+    never finished may not say so; it passes.
+    """
+    name = container.format.name
+    cut = ("mp4" in name and _media.mp4_is_cut(path)) or (
+        "matroska" in name and _media.matroska_is_cut(path)
+    )
+    if not cut:
+        return
     with open_video(path, max_pixels) as (container, stream):
-        try:
-            index, num_packets = index_packets(container, stream)
-        except av.error.FFmpegError as error:
-            raise VideoError(path, f"is damaged ({error}).") from error
-        if "mp4" in container.format.name and _is_cut_short(path):
-            raise VideoError(
-                path,
-                f"is truncated at frame {num_packets}: the file ends within the data "
-                "that its header describes.",
-            )
-    return index
+        count = PacketCount(container, stream)
+        with contextlib.suppress(VideoError):  # the cut may tear a packet
+            for _ in _packets(path, container, stream, count):
+                pass
+    of = f" of {stream.frames}" if stream.frames else ""
+    raise VideoError(
+        path,
+        f"is truncated at frame {count.packets}{of}: the file ends within the data "
+        "that its header describes.",
+    )
 
 
-def _is_cut_short(path):
-    """Whether an MP4 or MOV file ends inside its media data."""
-    size = os.path.getsize(path)
-    start = 0
-    with open(path, "rb") as file:
-        while start + 8 <= size:
-            file.seek(start)
-            length = int.from_bytes(file.read(4), "big")
-            kind = file.read(4)
-            if length == 1:  # a 64-bit length follows
-                length = int.from_bytes(file.read(8), "big")
-            if kind == b"mdat" and start + length > size:
-                return True
-            if length < 8:  # 0: up to the end of the file
-                return False
-            start += length
-    return False
+def check_declared(path, container, stream, count):
+    """Refuses a file that holds fewer frames than its header declares.
+
+    Args:
+        path: path of the file.
+        container: the open container.
+        stream: its video stream.
+        count: `PacketCount` of all packets of the stream.
+    """
+    import av
+
+    declared, held = stream.frames, count.held
+    if declared > held and "mp4" in container.format.name:
+        # An edit list may leave samples out.
+        with av.open(
+            str(path), options={"ignore_editlist": "1", **FILES_ONLY}
+        ) as whole:
+            packets = whole.demux(whole.streams[stream.index])
+            held = sum(packet.size > 0 for packet in packets)
+    if declared > held and declared != UNFINISHED:
+        raise VideoError(
+            path,
+            f"is truncated or damaged: its header declares {declared} frames, it "
+            f"holds {held}.",
+        )
 
 
-def decode(path, container, stream):
-    """Yields decoded frames in display order."""
+def check_decoded(path, number, count):
+    """Refuses a file of which not every frame could be decoded.
+
+    Args:
+        path: path of the file.
+        number: of frames decoded.
+        count: `PacketCount` of all packets that they came from.
+    """
+    if number == 0:
+        raise VideoError(path, "no frame could be decoded.")
+    if count.exact and number != count.frames:
+        raise VideoError(
+            path, f"is damaged: it holds {count.frames} frames, {number} were decoded."
+        )
+
+
+def check_pixels(path, width, height, max_pixels):
+    """Refuses a frame that is too large."""
+    if width * height > max_pixels:
+        raise VideoError(
+            path, f"a frame of {width}x{height} exceeds max_pixels={max_pixels}."
+        )
+
+
+def decode(path, container, stream, count=None):
+    """Yields decoded frames in display order.
+
+    Args:
+        path: path of the file.
+        container: the open container.
+        stream: its video stream.
+        count: `PacketCount` to take the packets that the frames come from.
+    """
     import av
 
     number = 0
-    try:
-        for frame in container.decode(stream):
+    count = count or PacketCount(container, stream)
+    for packet in _packets(path, container, stream, count):
+        try:
+            frames = packet.decode()
+        except av.error.FFmpegError as error:
+            reason = _reason(error)
+            if not stream.codec_context.width:
+                reason = "its size is missing or exceeds max_pixels"
+            raise VideoError(
+                path, f"frame {number} cannot be decoded: {reason}."
+            ) from error
+        for frame in frames:
             if frame.is_corrupt:
                 raise VideoError(path, f"frame {number} is damaged.")
             yield frame
             number += 1
-    except av.error.FFmpegError as error:
-        raise VideoError(path, f"frame {number} cannot be decoded: {error}.") from error
+
+
+def _reason(error):
+    """FFmpeg's reason in one line."""
+    return " ".join((getattr(error, "strerror", None) or str(error)).split())
 
 
 def frame_time(path, container, stream, frame, number):

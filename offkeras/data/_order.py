@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from offkeras.data.storage import PARALLEL_READS
+
 
 def epoch_positions(count, *, initial_epoch, epochs):
     """Dataset of int64 `(epoch, position)`, `count` positions in every epoch.
@@ -63,9 +65,30 @@ def shuffled_indices(size, *, count, seed, initial_epoch, epochs):
     return stream.map(shuffle)
 
 
-def batches(stream, clip, batch_size, *, drop_remainder):
-    """Maps a stream through `clip` in parallel, in order, and batches the result."""
-    clips = stream.map(clip, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+def mapped(stream, clip, *, remote=False):
+    """Maps a stream through `clip` in parallel, in order, and loses nothing.
+
+    Args:
+        stream: dataset of a known length.
+        clip: function of an element.
+        remote: whether `clip` waits for the network: then many run at a time.
+
+    Returns:
+        A dataset of as many elements; one that ends early ends in an error.
+    """
+    calls = PARALLEL_READS if remote else tf.data.AUTOTUNE
+    clips = stream.map(clip, num_parallel_calls=calls, deterministic=True)
+    clips = clips.apply(tf.data.experimental.assert_cardinality(stream.cardinality()))
+    if remote:
+        options = tf.data.Options()
+        options.threading.private_threadpool_size = PARALLEL_READS
+        clips = clips.with_options(options)
+    return clips
+
+
+def batches(stream, clip, batch_size, *, drop_remainder, remote=False):
+    """Batches of a stream mapped through `clip`, see `mapped`."""
+    clips = mapped(stream, clip, remote=remote)
     return clips.batch(batch_size, drop_remainder=drop_remainder).prefetch(
         tf.data.AUTOTUNE
     )

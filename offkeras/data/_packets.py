@@ -1,12 +1,20 @@
-"""An index of a video's frames from its packets, without decoding."""
+"""The packets of a video: an index of its frames, and a count of them.
 
+Neither needs decoding. Both are exact only where every packet shows one frame.
+"""
+
+import array
 import bisect
+import collections
 import fractions
 import typing
+
+import numpy as np
 
 # Codecs of which every packet shows exactly one frame. Others (hidden frames of
 # VP8, frames MPEG-4 does not code) can only be counted by decoding.
 ONE_FRAME_PER_PACKET = ("h264", "hevc", "vp9", "av1", "mjpeg", "ffv1")
+REORDERED = 64  # packets among which a time stamp could occur twice
 
 
 class KeyFrame(typing.NamedTuple):
@@ -18,57 +26,112 @@ class KeyFrame(typing.NamedTuple):
 
 
 class PacketIndex(typing.NamedTuple):
-    """Presentation times of all frames in display order, and the key frames."""
+    """Presentation times of all frames in display order, and the key frames.
 
-    times: list
-    keys: list
+    Some 8 bytes a frame and 24 more a key frame.
+    """
+
+    times: np.ndarray
+    key_times: np.ndarray
+    seek_times: np.ndarray  # of the key frames
+    places: np.ndarray  # of the key frames in the file, in bytes
     time_base: fractions.Fraction  # seconds per tick
 
-    def seconds(self):
-        """Presentation times in seconds."""
-        return [float(time * self.time_base) for time in self.times]
+    def seconds(self, position):
+        """Presentation time of a frame in seconds."""
+        return float(int(self.times[position]) * self.time_base)
+
+    def position(self, time):
+        """The frame shown at a time stamp, or None."""
+        found = bisect.bisect_left(self.times, time)
+        known = found < len(self.times) and self.times[found] == time
+        return found if known else None
+
+    def is_at(self, time, place):
+        """Whether a key frame of this time stamp lies at a place of the file.
+
+        A damaged index of the file itself leads a demuxer elsewhere.
+        """
+        key = bisect.bisect_left(self.key_times, time)
+        known = key < len(self.key_times) and self.key_times[key] == time
+        return known and self.places[key] == place
 
     def key_before(self, position):
         """The last key frame at or before a position."""
-        times = [key.time for key in self.keys]
-        return self.keys[bisect.bisect_right(times, self.times[position]) - 1]
+        key = bisect.bisect_right(self.key_times, self.times[position]) - 1
+        time, seek_time = int(self.key_times[key]), int(self.seek_times[key])
+        return KeyFrame(time, seek_time, bisect.bisect_left(self.times, time))
 
 
-def index_packets(container, stream):
-    """Reads all packets of a video stream.
+class PacketCount:
+    """Counts the packets of a stream as they pass, in constant memory.
 
-    Returns:
-        `(index, num_packets)`; the index is None where packets and shown frames
-        need not agree: other codecs, missing or repeated time stamps, damaged
-        packets, a stream that does not begin with a key frame.
+    Attributes:
+        packets: how many have passed.
+        frames: how many of them are shown.
+        exact: whether as many frames must be decoded: not with other codecs, missing
+            or repeated time stamps, damaged packets, or a stream that does not
+            begin with a key frame.
     """
-    packets = [
-        (p.pts, p.dts, p.is_keyframe, p.is_discard, p.is_corrupt)
-        for p in container.demux(stream)
-        if p.size
-    ]
-    return _index(packets, container, stream), len(packets)
+
+    def __init__(self, container, stream):
+        codec = stream.codec_context.codec.canonical_name
+        self.is_avi = container.format.name == "avi"
+        # AVI stores no presentation times; FFmpeg's are made up.
+        made_up = self.is_avi and stream.codec_context.has_b_frames
+        self.exact = codec in ONE_FRAME_PER_PACKET and not made_up
+        self.packets = self.frames = self.slots = 0
+        self.first = self.first_place = None
+        self.recent = collections.deque(maxlen=REORDERED)
+
+    def add(self, packet):
+        """Takes a packet that holds data."""
+        if self.packets == 0:
+            self.first, self.first_place = packet.pts, packet.pos
+            self.exact &= packet.is_keyframe
+        self.packets += 1
+        self.frames += not packet.is_discard  # what an edit list hides is not shown
+        if self.is_avi and packet.dts is not None:
+            self.slots = max(self.slots, packet.dts + 1)
+        if packet.pts is None or packet.is_corrupt:
+            self.exact = False
+        elif self.exact:
+            self.exact = packet.pts not in self.recent and packet.pts >= self.first
+            self.recent.append(packet.pts)
+
+    @property
+    def held(self):
+        """Frames of the file in the sense of its header.
+
+        In an AVI file of variable rate these include slots without a frame.
+        """
+        return max(self.packets, self.slots)
 
 
-def _index(packets, container, stream):
-    codec = stream.codec_context.codec.canonical_name
-    if codec not in ONE_FRAME_PER_PACKET or not packets:
-        return None
-    if container.format.name == "avi" and stream.codec_context.has_b_frames:
-        return None  # AVI stores no presentation times; FFmpeg's are made up
-    if any(pts is None or corrupt for pts, _, _, _, corrupt in packets):
-        return None
-    # What an edit list hides is decoded but not shown.
-    times = sorted(pts for pts, _, _, discard, _ in packets if not discard)
-    keys = sorted(
-        (pts, pts if dts is None else dts) for pts, dts, key, _, _ in packets if key
-    )
-    if not times or len(set(times)) < len(times):
-        return None
-    if not packets[0][2] or min(pts for pts, *_ in packets) < packets[0][0]:
-        return None
-    return PacketIndex(
-        times,
-        [KeyFrame(pts, dts, bisect.bisect_left(times, pts)) for pts, dts in keys],
-        stream.time_base,
-    )
+class PacketTimes:
+    """Keeps the time stamps of packets, 18 bytes for each, 26 for a key frame."""
+
+    def __init__(self):
+        self.pts, self.dts = array.array("q"), array.array("q")
+        self.keys, self.hidden = bytearray(), bytearray()
+        self.places = array.array("q")  # of key frames alone
+
+    def add(self, packet):
+        """Takes a packet that has a presentation time."""
+        self.pts.append(packet.pts)
+        self.dts.append(packet.pts if packet.dts is None else packet.dts)
+        self.keys.append(packet.is_keyframe)
+        self.hidden.append(packet.is_discard)
+        if packet.is_keyframe:
+            self.places.append(-1 if packet.pos is None else packet.pos)
+
+    def index(self, time_base):
+        """The `PacketIndex`, or None where time stamps are repeated."""
+        pts, dts = np.array(self.pts), np.array(self.dts)
+        keys, hidden = (np.frombuffer(f, bool) for f in (self.keys, self.hidden))
+        times = np.sort(pts[~hidden])
+        if not len(times) or (np.diff(times) == 0).any():
+            return None
+        order = np.lexsort((dts[keys], pts[keys]))
+        keyed = (pts[keys], dts[keys], np.array(self.places))
+        return PacketIndex(times, *(field[order] for field in keyed), time_base)

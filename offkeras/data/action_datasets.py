@@ -11,7 +11,7 @@ import os
 import re
 from pathlib import Path
 
-from offkeras.data import class_folder
+from offkeras.data import class_folder, limits
 from offkeras.data._container import MAX_PIXELS, VideoError, decode, open_video
 
 SPLITS = (1, 2, 3)
@@ -217,21 +217,18 @@ class _Checker:
 
     def lines(self, path):
         """Yields the number and text of each line that is not blank."""
+        empty = True
         try:
-            lines = path.read_text("utf-8").splitlines()
+            for number, text in limits.read_lines(path):
+                empty = False
+                yield number, text
         except FileNotFoundError:
             self.problems.append(f"{path} is missing.")
-            return
-        except UnicodeDecodeError as error:
-            self.problems.append(f"{path} is not UTF-8 text: {error}.")
-            return
-        empty = True
-        for number, text in enumerate(lines, start=1):
-            if text.strip():
-                empty = False
-                yield number, text.strip()
-        if empty:
-            self.problems.append(f"{path} is empty.")
+        except ValueError as error:
+            self.problems.append(str(error))
+        else:
+            if empty:
+                self.problems.append(f"{path} is empty.")
 
     def report(self, path, line, expected, received):
         self.problems.append(
@@ -241,8 +238,7 @@ class _Checker:
     def add(self, part, path, line, name, label, group):
         """Takes an entry, unless its name leads out of the folder or came before."""
         place = f"{path}:{line}"
-        inside = name and not name.startswith("/") and ".." not in name.split("/")
-        if not inside or "\\" in name or "\0" in name:
+        if not limits.is_inside(name):
             self.report(path, line, "a path below the folder of videos", name)
         elif name in self.places:
             self.problems.append(
@@ -253,32 +249,33 @@ class _Checker:
             file = None if self.videos is None else os.path.join(self.videos, name)
             self.parts[part].append(ActionVideo(name, file, label, group))
 
+    def _look_at(self, path):
+        """Why the first frame of a video cannot be decoded, or None."""
+        if problem := limits.link_problem(self.videos, path):
+            return problem
+        try:
+            with open_video(path, MAX_PIXELS) as (container, stream):
+                if next(decode(path, container, stream), None) is None:
+                    return f"{path}: no frame could be decoded."
+        except VideoError as error:
+            return str(error)
+        return None
+
     def result(self, class_names):
         """The split, if nothing is wrong."""
         entries = [video for part in self.parts.values() for video in part]
         if self.videos is not None:
             with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as threads:
-                reasons = threads.map(_unreadable, [v.path for v in entries])
+                found = threads.map(self._look_at, [v.path for v in entries])
                 self.problems += [
-                    f"{self.places[video.name]}: {video.path}: {reason}"
-                    for video, reason in zip(entries, reasons, strict=True)
-                    if reason
+                    f"{self.places[video.name]}: {problem}"
+                    for video, problem in zip(entries, found, strict=True)
+                    if problem
                 ]
         if self.problems:
-            listing = "\n".join(f"  {problem}" for problem in self.problems)
             raise ValueError(
-                f"{len(self.problems)} problem(s) in the lists:\n{listing}"
+                f"{len(self.problems)} problem(s) in the lists:\n"
+                + limits.listing(self.problems)
             )
         parts = {name: tuple(part) for name, part in self.parts.items()}
         return ActionSplit(class_names, **parts)
-
-
-def _unreadable(path):
-    """Why the first frame of a video cannot be decoded, or None."""
-    try:
-        with open_video(path, MAX_PIXELS) as (container, stream):
-            if next(decode(path, container, stream), None) is None:
-                return "no frame could be decoded."
-    except VideoError as error:
-        return error.reason
-    return None

@@ -11,18 +11,16 @@ pixels. Other keys are passed over.
 
 import collections
 import concurrent.futures
-import json
+import itertools
 import os
-from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from offkeras.data import limits, storage
 from offkeras.data.detection import AnnotatedFrame, DetectionVideos, Video
 from offkeras.data.detection_images import check_image
 from offkeras.data.vid import sampled_positions
 from offkeras.data.vid_annotation import clip_boxes
-
-MAX_BYTES = 1 << 30  # the annotations of ImageNet VID have about half of that
 
 LARGEST = 1 << 62  # any number above is a mistake
 
@@ -59,7 +57,8 @@ def load_coco_vid(
     """Reads annotated videos and checks every image they name.
 
     Args:
-        annotations: path of the JSON file, at most 1 GiB.
+        annotations: path of the JSON file, at most 1 GiB; also a remote one, see
+            `storage`, as the folder.
         image_root: folder that every `file_name` starts from.
         class_names: names of categories in the order of the classes; objects of
             others are left out. Default: all categories, by id.
@@ -79,7 +78,7 @@ def load_coco_vid(
         raise ValueError(
             f"Expected frames_per_video of at least 1. Received: {frames_per_video}."
         )
-    path = Path(annotations)
+    path, image_root = storage.connect(annotations), storage.connect(image_root)
     content = _read_json(path)
     problems = _find_problems(content)
     if problems:
@@ -102,7 +101,8 @@ def load_coco_vid(
 
     def check(image):
         size = image["height"], image["width"]
-        return check_image(os.path.join(image_root, image["file_name"]), size)
+        file = os.path.join(image_root, image["file_name"])
+        return limits.link_problem(image_root, file) or check_image(file, size)
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as threads:
         problems = [p for p in threads.map(check, content["images"]) if p]
@@ -148,20 +148,18 @@ def _by_id(entry):
 
 
 def _error(path, problems):
-    listing = "\n".join(f"  {problem}" for problem in problems)
-    return ValueError(f"{len(problems)} problem(s) in {path}:\n{listing}")
+    return ValueError(
+        f"{len(problems)} problem(s) in {path}:\n{limits.listing(problems)}"
+    )
 
 
 def _read_json(path):
-    if not path.is_file():
+    size = storage.size(path)
+    if size is None:
         raise ValueError(f"Expected annotations in {path}. Found no such file.")
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise ValueError(f"{path} has {size} bytes, more than {MAX_BYTES}.")
-    try:
-        content = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is broken JSON: {error}.") from error
+    if size > limits.MAX_JSON:
+        raise ValueError(f"{path} has {size} bytes, more than {limits.MAX_JSON}.")
+    content = limits.parse_json(path, storage.read_bytes(path))
     if not isinstance(content, dict):
         raise ValueError(f"Expected {path} to hold a JSON object.")
     return content
@@ -169,11 +167,13 @@ def _read_json(path):
 
 def _find_problems(content):
     """A sentence for each entry that breaks the schema, refers to nothing, ..."""
-    problems = [
+    problems = (
         problem
         for section, keys in SCHEMA.items()
         for problem in _schema_problems(section, keys, content.get(section))
-    ]
+    )
+    # Not all of very many: a file can name more than fit into memory.
+    problems = list(itertools.islice(problems, limits.MAX_PROBLEMS))
     if problems:
         return problems
     ids = {name: {entry["id"] for entry in content[name]} for name in SCHEMA}
@@ -185,8 +185,8 @@ def _find_problems(content):
         if image["video_id"] not in ids["videos"]:
             problems.append(f"{where} there is no video {image['video_id']}.")
         name = image["file_name"]
-        if name.startswith("/") or ".." in PurePosixPath(name).parts or "\\" in name:
-            problems.append(f"{where} file_name {name!r} leads outside the data.")
+        if not limits.is_inside(name):
+            problems.append(f"{where} file_name {name!r:.80} leads outside the data.")
         if min(image["width"], image["height"]) < 1:
             problems.append(f"{where} an image needs a positive width and height.")
     for item in content["annotations"]:
@@ -206,35 +206,40 @@ def _find_problems(content):
 
 def _schema_problems(section, keys, entries):
     if not isinstance(entries, list):
-        return [f"Expected a list under {section!r}."]
-    problems, seen = [], set()
+        yield f"Expected a list under {section!r}."
+        return
+    seen = set()
     for position, entry in enumerate(entries):
         where = f"{section}[{position}]"
         if not isinstance(entry, dict):
-            problems.append(
-                f"Expected {where} to be an object. Received: {entry!r:.80}."
-            )
+            yield f"Expected {where} to be an object. Received: {_shown(entry)}."
             continue
         for key, kind in keys.items():
             value = entry.get(key)
             known = isinstance(value, kind) and not isinstance(value, bool)
             if not known or (kind is int and abs(value) > LARGEST):
-                problems.append(
+                yield (
                     f"Expected {where} to have a {key!r} of type {kind.__name__}. "
-                    f"Received: {value!r:.80}."
+                    f"Received: {_shown(value)}."
                 )
         identity = entry.get("id")
         if isinstance(identity, int) and identity in seen:
-            problems.append(f"{where} has the id {identity} of an earlier entry.")
+            yield f"{where} has the id {identity} of an earlier entry."
         seen.add(identity if isinstance(identity, int) else None)
-    return problems
+
+
+def _shown(value):
+    """A value in few characters; the text of a list may be deep and long."""
+    if isinstance(value, (list, dict)):
+        return f"{type(value).__name__} of {len(value)}"
+    return f"{value!r:.80}"
 
 
 def _box_problems(where, item, size):
     box = item["bbox"]
-    numbers = [v for v in box if isinstance(v, (int, float)) and abs(v) < LARGEST]
+    numbers = [v for v in box if type(v) in (int, float) and abs(v) < LARGEST]
     if len(box) != 4 or len(numbers) != 4:
-        return [f"{where} bbox must be four numbers. Received: {box!r:.80}."]
+        return [f"{where} bbox must be four numbers. Received: {_shown(box)}."]
     x1, y1, x2, y2 = _box(item, size)
     if not (x2 > x1 and y2 > y1):
         return [f"{where} bbox {box} has no area in its image."]

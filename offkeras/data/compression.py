@@ -7,6 +7,7 @@ encoder changed in FFmpeg 8: at the same q it gives 2 to 4 dB more. Between 4.1 
 
 import concurrent.futures
 import dataclasses
+import functools
 import json
 import os
 import re
@@ -17,6 +18,12 @@ from pathlib import Path
 import numpy as np
 
 from offkeras.data import septuplet_files
+from offkeras.data._container import (
+    FILES_ONLY,
+    MAX_PIXELS,
+    VideoError,
+    check_packets,
+)
 
 # Arguments of the encoder, ending in the one that takes the quality. All encode in
 # 4:2:0 but JPEG 2000, where the benchmark has RGB in tiles of 256 pixels.
@@ -108,8 +115,17 @@ class FFmpeg:
 
         Raises:
             FFmpegError: if the file cannot be read to its end.
+            VideoError: if its end is missing.
         """
-        command = [self.path, *QUIET, "-xerror", "-i", str(video), "-map", "0:v:0"]
+        try:
+            check_packets(video, MAX_PIXELS)  # a cut file would end without an error
+        except VideoError as error:
+            raise FFmpegError(f"FFmpeg failed reading {error}") from error
+        safe = ["-max_pixels", str(MAX_PIXELS)]
+        for option, value in FILES_ONLY.items():
+            safe += [f"-{option}", value]
+        command = [self.path, *QUIET, "-xerror", *safe, "-i", str(video)]
+        command += ["-map", "0:v:0"]
         if size:
             scale = f"scale={size[1]}:{size[0]}:force_original_aspect_ratio=increase"
             command += ["-vf", f"{scale},crop={size[1]}:{size[0]}"]
@@ -210,7 +226,16 @@ def degraded_name(codec, quality):
 
 
 def compress_clips(
-    root, clips, *, ffmpeg, codec, quality, any_version=False, workers=None, done=None
+    root,
+    clips,
+    *,
+    ffmpeg,
+    codec,
+    quality,
+    any_version=False,
+    workers=None,
+    done=None,
+    for_each=None,
 ):
     """Compresses clips into `<root>/<codec>_q<quality>`, beside `sequences`.
 
@@ -227,6 +252,8 @@ def compress_clips(
         any_version: accepts an FFmpeg that `check_jpeg2000` refuses.
         workers: clips compressed at a time. Default: one a processor.
         done: function called after every clip with the number finished so far.
+        for_each: function that calls another with every clip, see `beam.for_each`,
+            instead of `workers`; `done` is not called.
 
     Returns:
         The folder of the compressed clips.
@@ -251,12 +278,12 @@ def compress_clips(
         },
     )
 
-    def compress(clip):
-        if not (folder / clip).exists():
-            frames = septuplet_files.read_clip(root, septuplet_files.CLEAN, clip)
-            frames, _ = ffmpeg.compress(frames, codec=codec, quality=quality)
-            septuplet_files.write_clip(folder / clip, frames)
-
+    compress = functools.partial(
+        _compress_clip, root=str(root), ffmpeg=ffmpeg, codec=codec, quality=quality
+    )
+    if for_each:
+        for_each(compress, clips)
+        return folder
     workers = workers or os.cpu_count()
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         try:
@@ -267,6 +294,15 @@ def compress_clips(
             pool.shutdown(cancel_futures=True)
             raise
     return folder
+
+
+def _compress_clip(clip, *, root, ffmpeg, codec, quality):
+    """Compresses a clip, unless it is there."""
+    folder = Path(root, degraded_name(codec, quality), clip)
+    if not folder.exists():
+        frames = septuplet_files.read_clip(root, septuplet_files.CLEAN, clip)
+        frames, _ = ffmpeg.compress(frames, codec=codec, quality=quality)
+        septuplet_files.write_clip(folder, frames)
 
 
 def _check_manifest(path, settings):

@@ -11,7 +11,8 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from offkeras.data._order import shuffled_indices, whole_batches
+from offkeras.data import storage
+from offkeras.data._order import mapped, shuffled_indices, whole_batches
 from offkeras.data.detection_images import read_image
 from offkeras.data.detection_transforms import random_flip, resize, resized_size
 
@@ -159,7 +160,10 @@ class DetectionVideos:
             epochs=epochs,
         )
         shapes = self._shapes(offsets.shape[0] + 1, sizes, max_objects)
-        return _batches(order, sample, batch_size, shapes, drop_remainder=True)
+        remote = self._is_remote()
+        return _batches(
+            order, sample, batch_size, shapes, drop_remainder=True, remote=remote
+        )
 
     def evaluation_dataset(
         self,
@@ -196,7 +200,13 @@ class DetectionVideos:
         shapes = self._shapes(offsets.shape[0] + 1, sizes, max_objects)
         shapes.update(index=[], scale=[4])
         order = tf.data.Dataset.range(len(self))
-        return _batches(order, sample, batch_size, shapes, drop_remainder=False)
+        remote = self._is_remote()
+        return _batches(
+            order, sample, batch_size, shapes, drop_remainder=False, remote=remote
+        )
+
+    def _is_remote(self):
+        return storage.is_remote(self.frames[0].video.images[0])
 
     def _file_sizes(self):
         return np.array([frame.size for frame in self.frames], np.int32)
@@ -258,11 +268,9 @@ class DetectionVideos:
         return np.stack([decoded[p] for p in positions]), key.boxes, key.classes
 
 
-def _batches(stream, sample, batch_size, shapes, *, drop_remainder):
+def _batches(stream, sample, batch_size, shapes, *, drop_remainder, remote):
     """Maps a stream through `sample` in parallel, in order, pads and batches."""
-    samples = stream.map(
-        sample, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
-    )
+    samples = mapped(stream, sample, remote=remote)
     padding = {
         "frames": np.uint8(0),
         "boxes": np.float32(0),

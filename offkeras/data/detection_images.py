@@ -1,6 +1,11 @@
 """The image files of annotated frames."""
 
+import io
+
 import tensorflow as tf
+
+from offkeras.data import storage
+from offkeras.data._container import MAX_PIXELS
 
 
 def read_image(path, size):
@@ -17,18 +22,17 @@ def read_image(path, size):
         ValueError: if the file is missing, damaged or of another size.
     """
     try:
-        data = tf.io.read_file(str(path))
+        data = storage.read_bytes(path)
+    except FileNotFoundError:
+        raise ValueError(f"{path} is missing.") from None
+    if problem := _header_problem(path, io.BytesIO(data), size):
+        raise ValueError(problem)
+    try:
         # As accurate as other decoders; this operation decodes PNG too.
         image = tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE")
-        image = image.numpy()
-    except (tf.errors.NotFoundError, tf.errors.InvalidArgumentError) as error:
+        return image.numpy()
+    except tf.errors.InvalidArgumentError as error:
         raise ValueError(f"{path} is not a readable image: {error.message}") from error
-    if image.shape[:2] != tuple(size):
-        raise ValueError(
-            f"Expected {path} to be {size[1]}x{size[0]} pixels, as annotated. "
-            f"Received: {image.shape[1]}x{image.shape[0]}."
-        )
-    return image
 
 
 def check_image(path, size):
@@ -41,15 +45,28 @@ def check_image(path, size):
     Returns:
         A sentence that names the file and its problem, or None.
     """
+    try:
+        with storage.open_file(path) as file:
+            return _header_problem(path, file, size)
+    except FileNotFoundError:
+        return f"{path} is missing."
+    except IsADirectoryError:
+        return f"{path} is a folder."
+
+
+def _header_problem(path, file, size):
+    """A sentence if the header in an open file is not that of such an image."""
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(path, formats=("JPEG", "PNG")) as image:
+        with Image.open(file, formats=("JPEG", "PNG")) as image:
             width, height = image.size
-    except FileNotFoundError:
-        return f"{path} is missing."
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError):
+    except Image.DecompressionBombError:
+        return f"{path} has more than {MAX_PIXELS} pixels."
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
         return f"{path} is not a JPEG or PNG image."
+    if height * width > MAX_PIXELS:
+        return f"{path} has {width}x{height} pixels, more than {MAX_PIXELS}."
     if (height, width) != tuple(size):
         return (
             f"Expected {path} to be {size[1]}x{size[0]} pixels, as annotated. "

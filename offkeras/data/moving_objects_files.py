@@ -1,9 +1,11 @@
 """Writes the moving objects as files, in the layout that `vid` reads."""
 
 import concurrent.futures
+import functools
 import json
 import os
 import shutil
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,9 @@ SPLITS = {"train": (800, 6), "validation": (100, 12), "test": (100, 12)}
 JPEG_QUALITY = 95
 
 
-def write_moving_objects(root, *, splits=SPLITS, seed=0, workers=None, done=None):
+def write_moving_objects(
+    root, *, splits=SPLITS, seed=0, workers=None, done=None, for_each=None
+):
     """Writes the snippets that are not there yet, then the lists.
 
     `classes.txt` names the classes. Each split has the lists `VID_<split>_15frames`,
@@ -32,6 +36,8 @@ def write_moving_objects(root, *, splits=SPLITS, seed=0, workers=None, done=None
         seed: integer, not negative; another seed gives other snippets.
         workers: snippets at a time. Default: one a processor.
         done: called with the number of snippets that are finished.
+        for_each: function that calls another with every snippet, see
+            `beam.for_each`, instead of `workers`; `done` is not called.
 
     Raises:
         ValueError: if `root` was begun with another seed or other splits.
@@ -41,21 +47,21 @@ def write_moving_objects(root, *, splits=SPLITS, seed=0, workers=None, done=None
         root, {"seed": seed, "splits": {k: [*v] for k, v in splits.items()}}
     )
     write_classes(root / "classes.txt", CLASSES)
-    finished = 0
-    with concurrent.futures.ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        for stream, (split, (count, num_frames)) in enumerate(splits.items()):
-            footage = load_footage(split)
-
-            def write(number, split=split, stream=stream, n=num_frames, f=footage):
-                key = np.uint64([seed, (stream << 32) + number])
-                rng = np.random.Generator(np.random.Philox(key=key))
-                return _write_snippet(root, _name(split, number), f, rng, n)
-
-            for _ in pool.map(write, range(count)):
-                finished += 1
+    write = functools.partial(_write_snippet, root=str(root), seed=seed)
+    snippets = [
+        (stream, split, number, num_frames)
+        for stream, (split, (count, num_frames)) in enumerate(splits.items())
+        for number in range(count)
+    ]
+    if for_each:
+        for_each(write, snippets)
+    else:
+        with concurrent.futures.ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+            for finished, _ in enumerate(pool.map(write, snippets), start=1):
                 if done:
                     done(finished)
-            _write_lists(root, split, count, num_frames)
+    for split, (count, num_frames) in splits.items():
+        _write_lists(root, split, count, num_frames)
 
 
 def _name(split, number):
@@ -74,13 +80,29 @@ def _check_settings(root, settings):
         )
 
 
-def _write_snippet(root, name, footage, rng, num_frames):
+# Footage is read once, when the first snippet needs it.
+_FOOTAGE_LOCK = threading.Lock()
+
+
+@functools.lru_cache(maxsize=1)
+def _load_footage(split):
+    return load_footage(split)
+
+
+def _write_snippet(snippet, *, root, seed):
     """Writes a snippet; its folder of images appears last, and whole."""
     import cv2
 
-    images, annotations = root / "Data/VID" / name, root / "Annotations/VID" / name
+    stream, split, number, num_frames = snippet
+    name = _name(split, number)
+    images = Path(root, "Data/VID", name)
+    annotations = Path(root, "Annotations/VID", name)
     if images.exists():
         return
+    with _FOOTAGE_LOCK:
+        footage = _load_footage(split)
+    key = np.uint64([seed, (stream << 32) + number])
+    rng = np.random.Generator(np.random.Philox(key=key))
     part = images.with_name(f".writing.{images.name}")
     shutil.rmtree(part, ignore_errors=True)  # left by a killed run
     part.mkdir(parents=True)

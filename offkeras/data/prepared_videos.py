@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from offkeras.data import modalities, sampling
+from offkeras.data import modalities, sampling, storage
 from offkeras.data._groups import split_by_group
 from offkeras.data._order import batches, shuffled_indices, whole_batches
 from offkeras.data.augment import (
@@ -33,7 +33,7 @@ class PreparedVideos:
     sees from epoch k on.
 
     Attributes:
-        root: the folder of the shards; local or any that `tf.io.gfile` reads.
+        root: the folder of the shards, local or remote, see `storage`.
         class_names: tuple of names; a label is a position in it.
         videos: tuple of `StoredVideo`, in the order of the datasets.
         flow: `"tvl1"` or `"dis"`, or `"none"` where no flow was prepared.
@@ -61,7 +61,8 @@ class PreparedVideos:
         """Finds prepared videos.
 
         Args:
-            root: folder that `training.prepare_videos` has written.
+            root: folder that `training.prepare_videos` has written; also remote,
+                such as `s3://bucket/ucf101`, see `storage`.
             videos: entries of a split, such as `ucf101(...).train`; by default all
                 prepared videos in the order of their names.
             on_error: `"raise"`, or `"skip"` to leave out videos that are not in the
@@ -72,15 +73,21 @@ class PreparedVideos:
             ValueError: if the preparation is unfinished, a shard is missing or has
                 another size or checksum, or videos are missing or have another
                 label: one error that lists them all.
+            OSError: if a remote folder cannot be read, with the reason.
         """
         if on_error not in ("raise", "skip"):
             raise ValueError(
                 f"Expected on_error to be 'raise' or 'skip'. Received: {on_error!r}."
             )
-        root = str(root)
+        root = storage.connect(root)
         manifest = read_manifest(root, verify=verify)
         chosen, skipped = manifest.choose(videos, on_error=on_error)
         return cls(root, manifest.class_names, chosen, manifest.flow, skipped)
+
+    @property
+    def is_remote(self):
+        """Whether the shards are read over the network."""
+        return storage.is_remote(self.root)
 
     @property
     def names(self):
@@ -202,7 +209,9 @@ class PreparedVideos:
             initial_epoch=initial_epoch,
             epochs=epochs,
         )
-        return batches(order, clip, batch_size, drop_remainder=True)
+        return batches(
+            order, clip, batch_size, drop_remainder=True, remote=self.is_remote
+        )
 
     def test_dataset(
         self,
@@ -267,7 +276,11 @@ class PreparedVideos:
             return self._finish(frames, modality), self._label(index)
 
         return batches(
-            tf.data.Dataset.range(len(self)), clip, batch_size, drop_remainder=False
+            tf.data.Dataset.range(len(self)),
+            clip,
+            batch_size,
+            drop_remainder=False,
+            remote=self.is_remote,
         )
 
     def _modality(self, name):

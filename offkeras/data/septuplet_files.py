@@ -6,12 +6,17 @@ root/
   sep_trainlist.txt, sep_testlist.txt           one clip a line: 00001/0001
 """
 
+import concurrent.futures
+import io
 import re
 import shutil
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+
+from offkeras.data import limits, storage
+from offkeras.data._container import MAX_PIXELS
 
 CLEAN = "sequences"
 LENGTH = 7
@@ -32,14 +37,11 @@ def read_list(root, split):
     Raises:
         ValueError: if the list is missing or empty, or a line is no clip.
     """
-    path = Path(root, f"sep_{split}list.txt")
-    if not path.is_file():
+    path = storage.join(root, f"sep_{split}list.txt")
+    if storage.size(path) is None:
         raise ValueError(f"Expected a list of clips in {path}. Found no such file.")
     clips = []
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
-        line = line.strip()
-        if not line:
-            continue
+    for number, line in limits.read_lines(path):
         if not re.fullmatch(r"[\w-]+/[\w-]+", line):
             raise ValueError(
                 f"Expected line {number} of {path} to name a clip such as "
@@ -74,9 +76,11 @@ def read_png(path):
     Raises:
         ValueError: if the file is missing or is not a whole 8-bit RGB PNG.
     """
-    _png_size(path)
+    with _open_png(path) as file:
+        data = file.read()
+    _png_size(path, io.BytesIO(data))
     try:
-        return tf.io.decode_png(Path(path).read_bytes()).numpy()
+        return tf.io.decode_png(data).numpy()
     except tf.errors.InvalidArgumentError as error:
         raise ValueError(f"{path} is a damaged PNG image.") from error
 
@@ -120,14 +124,14 @@ def write_clip(folder, frames):
 
 def frame_path(root, folder, clip, number):
     """Path of frame `number`, counted from 1."""
-    return Path(root, folder, clip, f"im{number}.png")
+    return storage.join(root, folder, clip, f"im{number}.png")
 
 
 def find_problems(root, clips, *, folder=CLEAN, frames=range(1, LENGTH + 1), size=None):
     """Looks for missing folders and files, cut files and wrong sizes.
 
-    Reads the first and the last bytes of every file only: a set of 90,000 clips
-    is checked in minutes.
+    Of a local file only the first and the last bytes are read: a set of 90,000
+    clips is checked in minutes.
 
     Args:
         root: folder of the dataset.
@@ -140,40 +144,55 @@ def find_problems(root, clips, *, folder=CLEAN, frames=range(1, LENGTH + 1), siz
     Returns:
         A list of one sentence a problem, each naming the folder or file.
     """
+    with concurrent.futures.ThreadPoolExecutor(storage.PARALLEL_READS) as threads:
+        problems = threads.map(
+            lambda clip: _clip_problems(root, folder, clip, frames, size), clips
+        )
+        return [problem for found in problems for problem in found]
+
+
+def _clip_problems(root, folder, clip, frames, size):
+    """One sentence for each problem of a clip."""
+    path = storage.join(root, folder, clip)
+    if not tf.io.gfile.isdir(path):
+        return [f"{path} is missing, but its list names it."]
     problems = []
-    for clip in clips:
-        path = Path(root, folder, clip)
-        if not path.is_dir():
-            problems.append(f"{path} is missing, but its list names it.")
-            continue
-        expected = size
-        for number in frames:
-            path = frame_path(root, folder, clip, number)
-            try:
-                found = _png_size(path)
-                expected = expected or found
-                check_size(path, found, expected)
-            except ValueError as error:
-                problems.append(str(error))
+    for number in frames:
+        path = frame_path(root, folder, clip, number)
+        try:
+            if problem := limits.link_problem(root, path):
+                raise ValueError(problem)
+            with _open_png(path) as file:
+                found = _png_size(path, file)
+            size = size or found
+            check_size(path, found, size)
+        except ValueError as error:
+            problems.append(str(error))
     return problems
 
 
-def _png_size(path):
-    """Height and width from the header of an RGB PNG whose end is in place."""
+def _open_png(path):
     try:
-        with open(path, "rb") as file:
-            header = file.read(26)
-            file.seek(max(file.seek(0, 2) - 8, 0))
-            trailer = file.read()
+        return storage.open_file(path)
     except FileNotFoundError:
         raise ValueError(f"{path} is missing.") from None
+
+
+def _png_size(path, file):
+    """Height and width from the header of an RGB PNG whose end is in place."""
+    header = file.read(26)
+    file.seek(max(file.seek(0, 2) - 8, 0))
+    trailer = file.read()
     if header[:8] != b"\x89PNG\r\n\x1a\n":
         raise ValueError(f"{path} is not a PNG image.")
     if trailer != b"IEND\xaeB`\x82":
         raise ValueError(f"{path} is cut off: the end of the PNG is missing.")
     if header[24:26] != b"\x08\x02":
         raise ValueError(f"{path} is not an 8-bit RGB image.")
-    return int.from_bytes(header[20:24]), int.from_bytes(header[16:20])
+    height, width = int.from_bytes(header[20:24]), int.from_bytes(header[16:20])
+    if height * width > MAX_PIXELS:
+        raise ValueError(f"{path} has {width}x{height} pixels: too many.")
+    return height, width
 
 
 def check_size(path, size, expected):

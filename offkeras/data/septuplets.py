@@ -1,12 +1,12 @@
 """Training and evaluation on septuplets: degraded frames and their clean target."""
 
 import functools
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from offkeras.data._order import shuffled_indices, whole_batches
+from offkeras.data import storage
+from offkeras.data._order import batches, shuffled_indices, whole_batches
 from offkeras.data.septuplet_files import (
     CLEAN,
     LENGTH,
@@ -27,7 +27,8 @@ class Septuplets:
     epoch k on. The files are checked when the object is made.
 
     Args:
-        root: folder of the dataset.
+        root: folder of the dataset; also a remote one that can be listed, see
+            `storage`.
         degraded: name of the degraded copy, such as `"jpeg2000_q40"`.
         split: name of the list, see `read_list`.
         num_frames: 3 reads frames t-1, t, t+1; 2 reads t-1, t; 1 reads t.
@@ -67,7 +68,7 @@ class Septuplets:
                 f"`targets` must be among 2..{LENGTH - 1}, the frames between two "
                 f"neighbours. Received: {targets}."
             )
-        self.root = Path(root)
+        self.root = root = storage.connect(root)
         self.degraded = degraded
         self.num_frames = num_frames
         clips = read_list(root, split)
@@ -133,18 +134,15 @@ class Septuplets:
             return self._load(index % len(self), corner, crop)
 
         steps = self.steps_per_epoch(batch_size, crops_per_frame=crops_per_frame)
-        return (
-            shuffled_indices(
-                size,
-                count=steps * batch_size,
-                seed=seed,
-                initial_epoch=initial_epoch,
-                epochs=epochs,
-            )
-            .map(sample, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-            .batch(batch_size, drop_remainder=True)
-            .prefetch(tf.data.AUTOTUNE)
+        order = shuffled_indices(
+            size,
+            count=steps * batch_size,
+            seed=seed,
+            initial_epoch=initial_epoch,
+            epochs=epochs,
         )
+        remote = storage.is_remote(self.root)
+        return batches(order, sample, batch_size, drop_remainder=True, remote=remote)
 
     def evaluation_dataset(self, *, batch_size=1):
         """All samples in order, whole frames.
@@ -156,15 +154,12 @@ class Septuplets:
         Returns:
             `tf.data.Dataset` of `(frames, target)`, as in `train_dataset`.
         """
-        return (
-            tf.data.Dataset.range(len(self))
-            .map(
-                lambda index: self._load(index, tf.zeros([2], tf.float64), None),
-                num_parallel_calls=tf.data.AUTOTUNE,
-                deterministic=True,
-            )
-            .batch(batch_size)
-            .prefetch(tf.data.AUTOTUNE)
+        return batches(
+            tf.data.Dataset.range(len(self)),
+            lambda index: self._load(index, tf.zeros([2], tf.float64), None),
+            batch_size,
+            drop_remainder=False,
+            remote=storage.is_remote(self.root),
         )
 
     def _load(self, index, corner, crop):

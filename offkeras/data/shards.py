@@ -4,23 +4,36 @@ root/
   manifest.json                        what is in the folder; written last
   options.json                         what a killed run goes on with
   videos-00000-of-00008.tfrecord       one SequenceExample a video
-  videos-00000-of-00008.index          begin and end of every image: int64 pairs
+  videos-00000-of-00008.index          begin, end and CRC-32 of every image: int64
   videos-00000-of-00008.json           the shard's part of the manifest
 """
 
+import concurrent.futures
 import dataclasses
 import hashlib
-import json
 import os
+import zlib
 
 import numpy as np
 import tensorflow as tf
 
+from offkeras.data import limits, storage
+from offkeras.data._container import MAX_FRAMES, MAX_PIXELS
+from offkeras.data._jpeg import jpeg_pixels
 from offkeras.data.video_examples import IMAGES, MAX_BYTES
 
-FORMAT = "offkeras videos 1"
+FORMAT = "offkeras videos 2"
 MANIFEST, OPTIONS = "manifest.json", "options.json"
-PAIR = np.dtype(("<i8", 2))  # begin and end of an image in the shard
+SUFFIXES = ("tfrecord", "index")
+ROW = np.dtype(("<i8", 3))  # begin and end of an image in the shard, its CRC-32
+TYPES = {
+    "name": str,
+    "label": int,
+    "group": str,
+    "num_frames": int,
+    "fps": float,
+    "row": int,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,51 +138,71 @@ def read_manifest(root, *, verify=False):
     Raises:
         ValueError: if the manifest is missing or broken, or shards are missing or
             differ from it: all in one error.
+        OSError: if a remote folder cannot be read.
     """
     path = os.path.join(root, MANIFEST)
-    if not tf.io.gfile.exists(path):
+    try:
+        data = storage.read_bytes(path)
+    except FileNotFoundError as error:
         raise ValueError(
             f"Expected {MANIFEST} in {root}. Found none: "
-            "`python -m training.prepare_videos` writes it when it has finished."
-        )
+            "`python -m training.prepare_videos` writes it when it has finished. "
+            f"{error}"
+        ) from error
     try:
-        with tf.io.gfile.GFile(path) as file:
-            content = json.load(file)
+        content = limits.parse_json(path, data)
         if content["format"] != FORMAT:
-            raise ValueError(f"its format is {content['format']!r}, not {FORMAT!r}")
+            raise ValueError(f"its format is {content['format']!r:.80}, not {FORMAT!r}")
         names = tuple(content["class_names"])
         shards = content["shards"]
-        videos, failures, problems = {}, {}, []
+        videos, failures, files = {}, {}, []
         for number, shard in enumerate(shards):
             name = shard_name(number, len(shards))
-            problems += _file_problems(root, name, shard["files"], verify)
+            for suffix in SUFFIXES:
+                file = shard["files"][suffix]
+                if (type(file["bytes"]), type(file["sha256"])) != (int, str):
+                    raise ValueError(f"{name} has no size or checksum")
+                files.append((f"{name}.{suffix}", file))
             failures |= shard["failures"]
             for video in shard["videos"]:
+                _check_video(video, names)
                 videos[video["name"]] = StoredVideo(**video, shard=name)
         flow = content["options"]["flow"]
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"{path} is not a manifest of videos: {error}.") from error
+    with concurrent.futures.ThreadPoolExecutor(storage.PARALLEL_READS) as threads:
+        problems = threads.map(lambda file: _file_problem(root, *file, verify), files)
+        problems = [problem for problem in problems if problem]
     if problems:
         raise ValueError("\n".join([f"{len(problems)} broken shard(s):", *problems]))
     return Manifest(root, names, flow, videos, failures)
 
 
-def _file_problems(root, shard, files, verify):
-    """One sentence for each file of a shard that is not as the manifest says."""
-    for suffix in ("tfrecord", "index"):
-        path = os.path.join(root, f"{shard}.{suffix}")
-        expected = files[suffix]
-        if not tf.io.gfile.exists(path):
-            yield f"{path} is missing."
-        elif (size := tf.io.gfile.stat(path).length) != expected["bytes"]:
-            yield f"Expected {path} to have {expected['bytes']} bytes. Found: {size}."
-        elif verify and sha256(path) != expected["sha256"]:
-            yield f"{path} is damaged: its SHA-256 is not the manifest's."
+def _check_video(video, class_names):
+    """Refuses an entry of the manifest that is no video of this dataset."""
+    if not isinstance(video, dict) or {k: type(v) for k, v in video.items()} != TYPES:
+        raise ValueError(f"expected a video with {list(TYPES)}, got {str(video)[:80]}")
+    known = video["label"] in range(len(class_names))
+    if not known or video["row"] < 0 or not 0 < video["num_frames"] <= MAX_FRAMES:
+        raise ValueError(f"a number is out of its range in {str(video)[:80]}")
+
+
+def _file_problem(root, name, expected, verify):
+    """A sentence if a file of a shard is not as the manifest says."""
+    path = os.path.join(root, name)
+    size = storage.size(path)
+    if size is None:
+        return f"{path} is missing."
+    if size != expected["bytes"]:
+        return f"Expected {path} to have {expected['bytes']} bytes. Found: {size}."
+    if verify and sha256(path) != expected["sha256"]:
+        return f"{path} is damaged: its SHA-256 is not the manifest's."
+    return None
 
 
 def sha256(path):
     """The SHA-256 of a file, as hexadecimal digits."""
-    with tf.io.gfile.GFile(path, "rb") as file:
+    with storage.clear_errors(path), tf.io.gfile.GFile(path, "rb") as file:
         digest = hashlib.sha256()
         while block := file.read(2**22):
             digest.update(block)
@@ -190,30 +223,46 @@ def read_images(root, video, image, positions):
         object array `(T, K)` of JPEG bytes.
 
     Raises:
-        ValueError: if the shard or its index ends too early or does not fit.
+        ValueError: if the shard or its index ends too early or does not fit, or an
+            image is damaged.
     """
     first = video.row
     first += sum(video.num_images(kind) for kind in IMAGES[: IMAGES.index(image)])
     path = os.path.join(root, video.shard)
-    jpegs = np.empty(positions.shape, object)
     with (
+        storage.clear_errors(path),
         tf.io.gfile.GFile(f"{path}.index", "rb") as index,
         tf.io.gfile.GFile(f"{path}.tfrecord", "rb") as shard,
     ):
-        for segment, run in enumerate(positions):
-            low, high = int(run.min()), int(run.max())
-            count = high - low + 1
-            data = _read_at(index, (first + low) * PAIR.itemsize, count * PAIR.itemsize)
-            begin, length, ranges = _span(data, count)
-            data = _read_at(shard, begin, length)
-            if not 0 < length == len(data):
-                raise ValueError(
-                    f"{path}.tfrecord does not hold images {low}..{high} of "
-                    f"{video.name} where its index says."
-                )
-            for k, position in enumerate(run):
-                start, end = ranges[position - low]
-                jpegs[segment, k] = data[start:end]
+        # One read of the index: far away, a read costs more than its bytes.
+        lowest, count = int(positions.min()), int(np.ptp(positions)) + 1
+        rows = _read_at(index, (first + lowest) * ROW.itemsize, count * ROW.itemsize)
+        return np.array(
+            [_read_run(shard, rows, lowest, run, video, path) for run in positions],
+            object,
+        )
+
+
+def _read_run(shard, rows, lowest, run, video, path):
+    """Neighbouring images of a shard, given the rows of the index from `lowest` on."""
+    low, high = int(run.min()), int(run.max())
+    rows = rows[(low - lowest) * ROW.itemsize : (high - lowest + 1) * ROW.itemsize]
+    begin, length, rows = _span(rows, high - low + 1)
+    data = _read_at(shard, begin, length)
+    if not 0 < length == len(data):
+        raise ValueError(
+            f"{path}.tfrecord does not hold images {low}..{high} of {video.name} "
+            "where its index says."
+        )
+    jpegs = []
+    for start, end, crc in rows[run - low]:
+        jpeg = data[start - begin : end - begin]
+        if zlib.crc32(jpeg) != crc or not 0 < jpeg_pixels(jpeg) <= MAX_PIXELS:
+            raise ValueError(
+                f"{path}.tfrecord is damaged: an image of {video.name} is not the JPEG "
+                "that was stored."
+            )
+        jpegs.append(jpeg)
     return jpegs
 
 
@@ -226,15 +275,16 @@ def _read_at(file, begin, length):
         return b""
 
 
-def _span(pairs, count):
-    """Begin and length of neighbouring images, and their places therein.
+def _span(data, count):
+    """Begin and length of neighbouring images, and their rows of the index.
 
     The length is 0 if the bytes of the index cannot be `count` of them.
     """
-    if len(pairs) != count * PAIR.itemsize:
+    if len(data) != count * ROW.itemsize:
         return 0, 0, None
-    ranges = np.frombuffer(pairs, "<i8").reshape(-1, 2)
-    begin, end = int(ranges[0, 0]), int(ranges[-1, 1])
-    if begin < 0 or end - begin > MAX_BYTES or (np.diff(ranges.ravel()) < 0).any():
+    rows = np.frombuffer(data, "<i8").reshape(-1, 3)
+    begin, end = int(rows[0, 0]), int(rows[-1, 1])
+    falls = (np.diff(rows[:, :2].ravel()) < 0).any()
+    if begin < 0 or end - begin > MAX_BYTES or falls:
         return 0, 0, None
-    return begin, end - begin, ranges - begin
+    return begin, end - begin, rows

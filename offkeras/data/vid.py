@@ -11,16 +11,19 @@ Any videos in this layout will do: `classes` says what their objects are called.
 import collections
 import collections.abc
 import concurrent.futures
+import itertools
 import os
 import re
-from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from offkeras.data import limits, storage
 from offkeras.data.detection import AnnotatedFrame, DetectionVideos, Video
 from offkeras.data.detection_images import check_image
 from offkeras.data.vid_annotation import read_annotation
 from offkeras.data.vid_classes import IMAGENET_VID_CLASSES
+
+MAX_FRAMES = 2**22  # that a list may name; the longest of ImageNet names 1.1 million
 
 
 def load_imagenet_vid(
@@ -37,7 +40,8 @@ def load_imagenet_vid(
     frame of their videos exists.
 
     Args:
-        root: folder that holds ImageSets, Data and Annotations.
+        root: folder that holds ImageSets, Data and Annotations; also a remote one
+            that can be listed, see `storage`.
         image_sets: names of lists, such as `["VID_train_15frames",
             "DET_train_30classes"]` to train and `["VID_val_videos"]` to evaluate.
         classes: dict of the names in the XML and the names to show, in the order
@@ -57,7 +61,7 @@ def load_imagenet_vid(
         raise ValueError(
             f"Expected on_error to be 'raise' or 'skip'. Received: {on_error!r}."
         )
-    root = Path(root)
+    root = storage.connect(root)
     positions = collections.defaultdict(list)  # of a video's key frames
     videos, owners = {}, {}  # a video, and the list that names it
     for image_set in image_sets:
@@ -72,7 +76,7 @@ def load_imagenet_vid(
     labels = {name: label for label, name in enumerate(classes)}
 
     def read(name):
-        problems = _missing_frames(videos[name])
+        problems = _missing_frames(videos[name], _list_path(root, owners[name]))
         if problems:
             return problems
         return [_read_frame(root, videos[name], p, labels) for p in positions[name]]
@@ -83,7 +87,7 @@ def load_imagenet_vid(
     if problems and on_error == "raise":
         raise ValueError(
             f'{len(problems)} problem(s) in {root} (on_error="skip" leaves them out):\n'
-            + "\n".join(f"  {problem}" for problem in problems)
+            + limits.listing(problems)
         )
     frames = [result for result in results if not isinstance(result, str)]
     if not keep_empty:
@@ -124,15 +128,13 @@ def read_image_set(root, name):
             has named: one error for all lines.
     """
     kind = _kind(name)
-    path = Path(root, "ImageSets", f"{name}.txt")
-    if not path.is_file():
+    path = _list_path(root, name)
+    if storage.size(path) is None:
         raise ValueError(f"Expected a list of frames in {path}. Found no such file.")
     pattern, example, key_frames = LINES[kind]
     entries, problems, lengths = {}, [], {}
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
-        if not line.strip():
-            continue
-        fields = re.fullmatch(pattern, line.strip())
+    for number, line in limits.read_lines(path):
+        fields = re.fullmatch(pattern, line)
         where = f"line {number} of {path}"
         if not fields:
             problems.append(
@@ -140,14 +142,16 @@ def read_image_set(root, name):
             )
             continue
         video, positions, length = key_frames(*fields.groups())
-        if not _inside(video):
+        if not limits.is_inside(video):
             problems.append(f"{where} names a path outside the data: {video!r}.")
         elif kind != "frames" and lengths.setdefault(video, length) != length:
             problems.append(
                 f"{where} gives {video} {length} frames, an earlier line "
                 f"{lengths[video]}."
             )
-        elif not all(0 <= position < length for position in positions):
+        elif len(entries) + len(positions) > MAX_FRAMES:
+            problems.append(f"{where}: the list names more than {MAX_FRAMES} frames.")
+        elif len(positions) and positions[-1] >= length:
             problems.append(f"{where} names a frame that {video} does not have.")
         elif not len(positions) or (video, positions[0]) in entries:
             problems.append(f"{where} names no new frame.")
@@ -155,8 +159,12 @@ def read_image_set(root, name):
             entries.update({(video, position): length for position in positions})
             lengths[video] = max(length, lengths.get(video, 0))
     if problems or not entries:
-        raise ValueError("\n".join(problems) or f"{path} names no frame.")
+        raise ValueError(limits.listing(problems).strip() or f"{path} names no frame.")
     return [(video, position, lengths[video]) for video, position in entries]
+
+
+def _list_path(root, name):
+    return storage.join(root, "ImageSets", f"{name}.txt")
 
 
 def _kind(name):
@@ -236,39 +244,39 @@ class NumberedImages(collections.abc.Sequence):
 
 def _video(root, image_set, name, length):
     if image_set.startswith("DET"):
-        return Video(name, (str(root / "Data/DET" / f"{name}.JPEG"),))
-    return Video(name, NumberedImages(str(root / "Data/VID" / name), length))
+        return Video(name, (storage.join(root, "Data/DET", f"{name}.JPEG"),))
+    return Video(name, NumberedImages(storage.join(root, "Data/VID", name), length))
 
 
-def _inside(path):
-    """Whether a path from a list stays below the folder it is meant for."""
-    parts = PurePosixPath(path).parts
-    return not path.startswith("/") and ".." not in parts and "\\" not in path
-
-
-def _missing_frames(video):
+def _missing_frames(video, list_path):
     """A sentence for each frame of a video that is not in its folder."""
     if not isinstance(video.images, NumberedImages):
         return []  # a still has one frame, which is looked at anyway
     try:
-        found = set(os.listdir(video.images.folder))
-    except OSError:
-        return [f"{video.images.folder} is missing, but a list names it."]
-    return [
+        found = set(storage.names(video.images.folder))
+    except FileNotFoundError:
+        return [f"{video.images.folder} is missing, but {list_path} names it."]
+    missing = (
         f"{image} is missing."
         for image in video.images
         if os.path.basename(image) not in found
-    ]
+    )
+    return list(itertools.islice(missing, limits.MAX_PROBLEMS))
 
 
 def _read_frame(root, video, position, labels):
     """The key frame, or a sentence that names the file at fault."""
-    image = Path(video.images[position]).relative_to(root / "Data")
+    image = video.images[position]
+    name = image.removeprefix(storage.join(root, "Data/")).removesuffix(".JPEG")
+    xml = storage.join(root, "Annotations", f"{name}.xml")
+    for path in (image, xml):
+        if problem := limits.link_problem(root, path):
+            return problem
     try:
-        annotation = read_annotation(root / "Annotations" / image.with_suffix(".xml"))
+        annotation = read_annotation(xml)
     except ValueError as error:
         return str(error)
-    problem = check_image(video.images[position], annotation.size)
+    problem = check_image(image, annotation.size)
     if problem:
         return problem
     known = [name in labels for name in annotation.names]

@@ -12,7 +12,11 @@ from xml.parsers import expat
 
 import numpy as np
 
+from offkeras.data import storage
+
 MAX_BYTES = 1 << 20  # the XML files of ImageNet have a few kilobytes
+MAX_DEPTH = 16  # elements within one another; ImageNet's have four
+MAX_OBJECTS = 4096  # in a frame
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -55,6 +59,8 @@ def read_annotation(path):
     if min(height, width) < 1:
         raise ValueError(f"{path} has an image of {width}x{height} pixels.")
     objects = root.findall("object")
+    if len(objects) > MAX_OBJECTS:
+        raise ValueError(f"{path} has more than {MAX_OBJECTS} objects.")
     boxes = np.array(
         [
             [_number(path, item.find("bndbox"), edge) for edge in EDGES]
@@ -133,16 +139,30 @@ def _parse(path):
         )
 
     try:
-        with open(path, "rb") as file:
+        with storage.open_file(path) as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}.") from error
     if len(data) > MAX_BYTES:
         raise ValueError(f"{path} has more than {MAX_BYTES} bytes.")
     builder = ElementTree.TreeBuilder()
+    depth = 0
+
+    def start(name, attributes):
+        nonlocal depth
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise ValueError(f"{path} has more than {MAX_DEPTH} elements in another.")
+        builder.start(name, attributes)
+
+    def end(name):
+        nonlocal depth
+        depth -= 1
+        builder.end(name)
+
     parser = expat.ParserCreate()
-    parser.StartElementHandler = builder.start
-    parser.EndElementHandler = builder.end
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
     parser.CharacterDataHandler = builder.data
     parser.StartDoctypeDeclHandler = refuse
     try:
@@ -166,7 +186,9 @@ def _number(path, element, name):
     except ValueError:
         value = float("nan")
     if not np.isfinite(value):
-        raise ValueError(f"Expected a number in <{name}> of {path}. Received: {text}.")
+        raise ValueError(
+            f"Expected a number in <{name}> of {path}. Received: {text:.80}."
+        )
     return value
 
 

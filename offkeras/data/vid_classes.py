@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from offkeras.data.limits import read_lines
+
 # Name in the XML (WordNet id) -> name to show, in the order of the classes.
 IMAGENET_VID_CLASSES = {
     "n02691156": "airplane",
@@ -54,8 +56,8 @@ def read_classes(path):
     if not path.is_file():
         raise ValueError(f"Expected a list of classes in {path}. Found no such file.")
     classes = {}
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
-        name, _, shown = line.strip().partition(" ")
+    for number, line in read_lines(path):
+        name, _, shown = line.partition(" ")
         if not shown or name in classes:
             raise ValueError(
                 f"Expected line {number} of {path} to be a new name and a name to "

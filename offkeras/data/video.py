@@ -12,15 +12,20 @@ import numpy as np
 
 from offkeras.data._color import to_rgb
 from offkeras.data._container import (
+    MAX_FRAMES,
     MAX_PIXELS,
     VideoError,
+    check_declared,
+    check_decoded,
     check_encoder,
+    check_whole,
     decode,
     frame_seconds,
     open_video,
     read_index,
     written_whole,
 )
+from offkeras.data._packets import PacketCount
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +49,7 @@ class VideoInfo:
     duration: float
 
 
-def probe(path, *, max_pixels=MAX_PIXELS):
+def probe(path, *, max_pixels=MAX_PIXELS, max_frames=MAX_FRAMES):
     """Counts the frames of a video and decodes the first.
 
     Packets are counted without decoding where that gives the right number;
@@ -53,37 +58,49 @@ def probe(path, *, max_pixels=MAX_PIXELS):
     Args:
         path: path of a video file.
         max_pixels: largest frame to accept, in pixels.
+        max_frames: largest number of frames to accept.
 
     Returns:
         A `VideoInfo`.
 
     Raises:
         VideoError: if the file is missing, empty, not a video, without frames,
-            truncated, or larger than `max_pixels`.
+            truncated, or exceeds `max_pixels` or `max_frames`.
     """
     with open_video(path, max_pixels) as (container, stream):
         rate = stream.average_rate or stream.guessed_rate
         frame = next(decode(path, container, stream), None)
         if frame is None:
             raise VideoError(path, "no frame could be decoded.")
-        height, width = to_rgb(path, frame).shape[:2]
-    index = read_index(path, max_pixels)
+        height, width = to_rgb(path, frame, None, max_pixels).shape[:2]
+    index = read_index(path, max_pixels, max_frames)
     if index is None:
-        with open_video(path, max_pixels) as (container, stream):
-            times = [
-                frame_seconds(path, container, stream, frame, number)
-                for number, frame in enumerate(decode(path, container, stream))
-            ]
+        times = _decoded_times(path, max_pixels, max_frames)
     else:
-        times = index.seconds()
-    fps = _frame_rate(path, times, rate)
-    return VideoInfo(str(path), len(times), fps, height, width, len(times) / fps)
+        last = len(index.times) - 1
+        times = last + 1, index.seconds(0), index.seconds(last)
+    fps = _frame_rate(path, *times, rate)
+    return VideoInfo(str(path), times[0], fps, height, width, times[0] / fps)
 
 
-def _frame_rate(path, times, rate):
+def _decoded_times(path, max_pixels, max_frames):
+    """Number of frames, and seconds of the first and of the last, by decoding."""
+    times = []
+    with open_video(path, max_pixels) as (container, stream):
+        for number, frame in enumerate(decode(path, container, stream)):
+            if number == max_frames:
+                raise VideoError(path, f"has more than max_frames={max_frames}.")
+            seconds = frame_seconds(path, container, stream, frame, number)
+            times = [*times[:1], seconds]
+    if not times:
+        raise VideoError(path, "no frame could be decoded.")
+    return number + 1, times[0], times[-1]
+
+
+def _frame_rate(path, count, first, last, rate):
     """Average frames per second: the header's rate where the time stamps agree."""
-    if len(times) > 1 and times[-1] > times[0]:
-        measured = (len(times) - 1) / (times[-1] - times[0])
+    if count > 1 and last > first:
+        measured = (count - 1) / (last - first)
         if not rate or abs(measured / rate - 1) > 0.01:
             return float(measured)
     if not rate:
@@ -91,7 +108,9 @@ def _frame_rate(path, times, rate):
     return float(rate)
 
 
-def read_frames(path, indices, *, size=None, max_pixels=MAX_PIXELS):
+def read_frames(
+    path, indices, *, size=None, max_pixels=MAX_PIXELS, max_frames=MAX_FRAMES
+):
     """Reads the frames at `indices`, decoding only what they need.
 
     Args:
@@ -99,7 +118,8 @@ def read_frames(path, indices, *, size=None, max_pixels=MAX_PIXELS):
         indices: 0-based frame indices in any order; repeats are allowed.
         size: length in pixels to scale the shorter side to; by default frames keep
             their size.
-        max_pixels: largest frame to accept, in pixels.
+        max_pixels: largest frame to accept, in pixels, before and after scaling.
+        max_frames: largest number of frames in the file to accept.
 
     Returns:
         uint8 RGB array `(len(indices), H, W, 3)`, upright.
@@ -114,7 +134,7 @@ def read_frames(path, indices, *, size=None, max_pixels=MAX_PIXELS):
             f"Expected indices to be frame numbers from 0. Received: {indices}."
         )
     wanted = sorted(set(indices))
-    index = read_index(path, max_pixels)
+    index = read_index(path, max_pixels, max_frames)
     found = None
     if index is not None:
         if wanted[-1] >= len(index.times):
@@ -124,37 +144,46 @@ def read_frames(path, indices, *, size=None, max_pixels=MAX_PIXELS):
                 f"{len(index.times)} frames.",
             )
         with open_video(path, max_pixels) as (container, stream):
-            found = _seek_frames(path, container, stream, index, wanted, size)
+            found = _seek_frames(
+                path, container, stream, index, wanted, size, max_pixels
+            )
     if found is None:
         with open_video(path, max_pixels) as (container, stream):
-            found = _count_frames(path, container, stream, wanted, size)
+            found = _count_frames(path, container, stream, wanted, size, max_pixels)
     if len({frame.shape for frame in found.values()}) > 1:
         raise VideoError(path, "the frame size changes within the video.")
     return np.stack([found[i] for i in indices])
 
 
-def iterate_frames(path, *, max_pixels=MAX_PIXELS):
+def iterate_frames(path, *, max_pixels=MAX_PIXELS, max_frames=None):
     """Yields every frame of a video, one at a time.
 
     Args:
         path: path of a video file.
         max_pixels: largest frame to accept, in pixels.
+        max_frames: largest number of frames to accept. Default: any, since no
+            more than a few are held at a time.
 
     Yields:
         `(seconds, frame)`: time since the first frame, and uint8 RGB `(H, W, 3)`.
 
     Raises:
-        VideoError: if the file cannot be read to its end.
+        VideoError: if the file cannot be read to its end, or its end is missing: it
+            ends within its data, holds fewer frames than its header declares, or
+            fewer can be decoded than it holds.
     """
     with open_video(path, max_pixels) as (container, stream):
-        first = None
-        for number, frame in enumerate(decode(path, container, stream)):
+        check_whole(path, container, stream, max_pixels)
+        count = PacketCount(container, stream)
+        first, number = None, -1
+        for number, frame in enumerate(decode(path, container, stream, count)):
+            if number == max_frames:
+                raise VideoError(path, f"has more than max_frames={max_frames}.")
             time = frame_seconds(path, container, stream, frame, number)
             first = time if first is None else first
-            yield time - first, to_rgb(path, frame)
-        if first is None:
-            raise VideoError(path, "no frame could be decoded.")
-    read_index(path, max_pixels)  # raises where the file ends before its header says
+            yield time - first, to_rgb(path, frame, None, max_pixels)
+        check_declared(path, container, stream, count)
+        check_decoded(path, number + 1, count)
 
 
 def write_video(path, frames, *, fps, codec="libx264"):
@@ -212,13 +241,13 @@ def _check_frame(number, array, shape):
         )
 
 
-def _count_frames(path, container, stream, wanted, size):
+def _count_frames(path, container, stream, wanted, size, max_pixels):
     """Frames by position, decoding from the start."""
     found = {}
     number = -1
     for number, frame in enumerate(decode(path, container, stream)):
         if number in wanted:
-            found[number] = to_rgb(path, frame, size)
+            found[number] = to_rgb(path, frame, size, max_pixels)
             if number == wanted[-1]:
                 return found
     missing = min(set(wanted) - set(found))
@@ -227,31 +256,34 @@ def _count_frames(path, container, stream, wanted, size):
     )
 
 
-def _seek_frames(path, container, stream, index, wanted, size):
+def _seek_frames(path, container, stream, index, wanted, size, max_pixels):
     """Frames by position, from the key frames before them.
 
     Returns None where decoding does not follow the index; counting then decides.
     """
-    positions = {time: i for i, time in enumerate(index.times)}
     found = {}
     current = -1  # position of the last decoded frame; None just after a seek
-    decoder = decode(path, container, stream)
+    count = PacketCount(container, stream)
+    decoder = decode(path, container, stream, count)
     try:
         for target in wanted:
             key = index.key_before(target)
             if key.position > current + 1:
                 container.seek(key.seek_time, stream=stream)
-                decoder = decode(path, container, stream)
+                count = PacketCount(container, stream)
+                decoder = decode(path, container, stream, count)
                 current = None
             while current != target:
                 frame = next(decoder, None)
-                position = None if frame is None else positions.get(frame.pts)
+                position = None if frame is None else index.position(frame.pts)
                 if position is None or position > target:
                     return None
                 if current is not None and position != current + 1:
                     return None
+                if current is None and not index.is_at(count.first, count.first_place):
+                    return None
                 current = position
-            found[target] = to_rgb(path, frame, size)
+            found[target] = to_rgb(path, frame, size, max_pixels)
     except VideoError:
         return None  # decoding from the start tells which frame is at fault
     return found

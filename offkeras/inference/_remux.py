@@ -11,13 +11,15 @@ from offkeras.data._color import Coding, encode_yuv, exact_rgb
 from offkeras.data._container import (
     MAX_PIXELS,
     VideoError,
+    check_decoded,
     check_encoder,
+    check_packets,
     decode,
     frame_time,
     open_video,
-    read_index,
     written_whole,
 )
+from offkeras.data._packets import PacketCount
 
 CODEC = "libx264"
 CONTAINERS = (".mp4", ".mov", ".mkv")
@@ -49,13 +51,14 @@ def read_source(path):
 
     Raises:
         VideoError: if a frame cannot be decoded, comes at the time of the frame
-            before, has another size than the first, or is interlaced.
+            before, has another size than the first, or is interlaced; if fewer can be
+            decoded than the file holds.
     """
-    read_index(path, MAX_PIXELS)
-    _check_matroska_is_whole(path)
+    check_packets(path, MAX_PIXELS)
     with open_video(path, MAX_PIXELS) as (container, stream):
-        previous = None
-        for number, frame in enumerate(decode(path, container, stream)):
+        count = PacketCount(container, stream)
+        previous, number = None, -1
+        for number, frame in enumerate(decode(path, container, stream, count)):
             if frame.interlaced_frame:
                 raise VideoError(
                     path,
@@ -68,30 +71,7 @@ def read_source(path):
                 _check_order(path, number, previous, source)
             yield source
             previous = source
-        if previous is None:
-            raise VideoError(path, "no frame could be decoded.")
-
-
-def _check_matroska_is_whole(path):
-    """Refuses a file that ends long before its header says.
-
-    Nothing else tells where a Matroska file was cut.
-    """
-    with open_video(path, MAX_PIXELS) as (container, stream):
-        if "matroska" not in container.format.name or not container.duration:
-            return
-        end, count = 0, 0
-        for packet in container.demux():
-            if packet.size and packet.pts is not None:
-                end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base)
-                count += packet.stream.index == stream.index
-        length = container.duration / 1e6  # from microseconds
-        if end < length - 1:
-            raise VideoError(
-                path,
-                f"is truncated at frame {count}: it ends at {float(end):.2f} s of the "
-                f"{length:.2f} s that its header says.",
-            )
+        check_decoded(path, number + 1, count)
 
 
 def _source_frame(path, stream, frame, time):

@@ -85,7 +85,8 @@ def read_predictions(path, frames, *, num_classes):
         raise ValueError(f"Expected predictions in {path}. Found no such file.")
     wanted = {(frame.video.name, frame.position) for frame in frames}
     found, problems = {}, []
-    with open(path, encoding="utf-8") as file:
+    # A byte that is no UTF-8 becomes a character that no name has.
+    with open(path, encoding="utf-8", errors="replace") as file:
         number = 0
         while line := file.readline(MAX_LINE + 1):
             number += 1

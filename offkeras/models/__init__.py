@@ -9,6 +9,7 @@ from offkeras.models.action_recognition import (
 from offkeras.models.artifact_removal import DnCNN, OFFArtifactRemover
 from offkeras.models.detection_streaming import detection_streaming
 from offkeras.models.detection_training import detection_trainer
+from offkeras.models.loading import load_model
 from offkeras.models.object_detection import RFCN, OFFVideoDetector
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "detection_streaming",
     "detection_trainer",
     "fuse_scores",
+    "load_model",
 ]

@@ -21,6 +21,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from offkeras.weights.archives import check_name, check_zip, is_zip, read_npz
 from offkeras.weights.cross_modality import cross_modality_kernel
 
 SUFFIXES = (".pth", ".pt", ".tar", ".npz")
@@ -92,11 +93,8 @@ def read_state(path):
         ImportError: if the file needs PyTorch, which is not installed.
         ValueError: if the file holds something else than arrays.
     """
-    if Path(path).suffix == ".npz":
-        with np.load(path, allow_pickle=False) as file:
-            raw = dict(file)
-    else:
-        raw = _read_torch(path)
+    check_name(path)
+    raw = read_npz(path) if Path(path).suffix == ".npz" else _read_torch(path)
     state = {}
     for name, value in raw.items():
         if name.endswith(".num_batches_tracked"):
@@ -120,6 +118,8 @@ def _read_torch(path):
             f"Reading {path} needs PyTorch (pip install torch), or the same arrays "
             "as an .npz file."
         ) from error
+    if is_zip(path):
+        check_zip(path)  # PyTorch compares no checksum
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except OSError:
@@ -127,7 +127,7 @@ def _read_torch(path):
     except Exception as error:  # of many types: the file may hold anything
         raise ValueError(
             f"{path} is not a checkpoint of tensors alone. "
-            f"Received: {str(error).splitlines()[0]}"
+            f"Received: {str(error).strip().partition(chr(10))[0]:.300}"
         ) from error
     # A training run saves its epoch beside the weights.
     loaded = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else loaded
@@ -138,6 +138,10 @@ def _read_torch(path):
             f"{path} must hold a dict of tensors, or one under 'state_dict'. "
             f"Received: {type(loaded).__name__}."
         )
+    for name, value in loaded.items():
+        stored = value.untyped_storage().nbytes()
+        if value.layout != torch.strided or stored < value.numel() * value.itemsize:
+            raise ValueError(f"{path} holds only a part of the tensor {name!r:.80}.")
     return {name: value.float().numpy() for name, value in loaded.items()}
 
 

@@ -1,6 +1,7 @@
 import pytest
+import tensorflow as tf
 
-from offkeras.data._order import epoch_positions, shuffled_indices
+from offkeras.data._order import epoch_positions, mapped, shuffled_indices
 
 
 def stream(initial_epoch=0, *, size=23, count=23, seed=5):
@@ -37,3 +38,22 @@ def test_starting_late_gives_the_tail(count):
 def test_an_empty_range_of_epochs_is_refused(initial_epoch, epochs):
     with pytest.raises(ValueError, match="Expected 0 <= initial_epoch < epochs"):
         epoch_positions(4, initial_epoch=initial_epoch, epochs=epochs)
+
+
+@pytest.mark.parametrize("remote", [False, True])
+def test_a_stream_that_ends_early_is_an_error(remote):
+    """TensorFlow takes the end of a file for the end of a dataset."""
+
+    def read(index):
+        if index == 5:
+            raise StopIteration
+        return index
+
+    def clip(index):
+        return tf.numpy_function(read, [index], tf.int64)
+
+    whole = mapped(tf.data.Dataset.range(5), clip, remote=remote)
+    assert list(whole.as_numpy_iterator()) == [0, 1, 2, 3, 4]
+    short = mapped(tf.data.Dataset.range(7), clip, remote=remote)
+    with pytest.raises(tf.errors.OpError):
+        list(short)

@@ -75,7 +75,7 @@ def test_own_classes(root, tmp_path):
     assert data.frames[-1].boxes.tolist() == [[1, 1, 2, 2]]
 
 
-@pytest.mark.parametrize("text", ["car\n", "a b\na c\n", "a b\n\n"])
+@pytest.mark.parametrize("text", ["car\n", "a b\na c\n", "a b\nc \n"])
 def test_a_wrong_list_of_classes_is_named(tmp_path, text):
     path = tmp_path / "classes.txt"
     path.write_text(text)

@@ -114,6 +114,7 @@ def test_an_edit_list_hides_frames(encode, decode_all, tmp_path):
                 cut.mux(packet)
     _, frames = decode_all(path)
     assert probe(path).num_frames == len(frames)
+    assert len(list(iterate_frames(path))) == len(frames)
     check_reads(path, frames)
 
 

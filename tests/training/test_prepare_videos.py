@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -64,8 +65,9 @@ def test_a_folder_of_videos(folder, tmp_path, capsys):
     assert "6 videos, 0 failures" in capsys.readouterr().out
     for path in out.glob("*.index"):  # every range is a JPEG
         record = path.with_suffix(".tfrecord").read_bytes()
-        ranges = np.frombuffer(path.read_bytes(), "<i8").reshape(-1, 2)
-        for begin, end in ranges:
+        rows = np.frombuffer(path.read_bytes(), "<i8").reshape(-1, 3)
+        for begin, end, crc in rows:
+            assert zlib.crc32(record[begin:end]) == crc
             assert record[begin : begin + 2] == b"\xff\xd8"
             assert record[end - 2 : end] == b"\xff\xd9"
     # Again: nothing is written anew but the manifest.
