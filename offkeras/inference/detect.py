@@ -2,14 +2,16 @@
 
 import colorsys
 import dataclasses
+import functools
 import time
 
 import numpy as np
 import tensorflow as tf
 
 from offkeras.data.detection_transforms import resize, resized_size
-from offkeras.data.video import iterate_frames, probe, write_video
+from offkeras.data.video import write_video
 from offkeras.inference.classify import draw_caption
+from offkeras.inference.sources import iterate_source, measure
 from offkeras.models import detection_streaming
 
 
@@ -37,7 +39,8 @@ def detect(video, detector, *, short_side=600, long_side=1000, min_score=0.5):
     next one. Memory does not grow with the length of the video.
 
     Args:
-        video: path of a video file.
+        video: path of a video file or of a folder of images, a `Camera` or its
+            number, see `iterate_source`.
         detector: an `RFCN`, or an `OFFVideoDetector` of two frames.
         short_side: frames are scaled to this shorter side in pixels, as those that
             the detector was trained on,
@@ -59,7 +62,8 @@ def detect(video, detector, *, short_side=600, long_side=1000, min_score=0.5):
         print(frame.timestamp, [class_names[i] for i in frame.classes])
     ```
     """
-    for _, found in _detect(video, detector, short_side, long_side, min_score):
+    size = dict(short_side=short_side, long_side=long_side)
+    for _, found in detect_frames(video, detector, min_score=min_score, **size):
         yield found
 
 
@@ -76,7 +80,7 @@ def annotate_detections(
     """Writes the video with boxes, their classes and frames per second on it.
 
     Args:
-        video: path of a video file.
+        video: see `detect`.
         output: path of the mp4 to write.
         detector: see `detect`.
         class_names: names of its classes, each drawn in a colour of its own.
@@ -89,16 +93,32 @@ def annotate_detections(
     """
     count = 0
 
-    def frames():
+    def counted(stream):
         nonlocal count
-        start = time.perf_counter()
-        stream = _detect(video, detector, short_side, long_side, min_score)
-        for count, (frame, found) in enumerate(stream, start=1):  # noqa: B007
-            rate = count / (time.perf_counter() - start)
-            yield draw_caption(draw_boxes(frame, found, class_names), f"{rate:.0f} fps")
+        for count, item in enumerate(stream, start=1):  # noqa: B007
+            yield item
 
-    write_video(output, frames(), fps=probe(video).fps)
+    size = dict(short_side=short_side, long_side=long_side)
+    stream = counted(detect_frames(video, detector, min_score=min_score, **size))
+    _, fps = measure(video)
+    write_video(output, draw_detections(stream, class_names), fps=fps)
     return count
+
+
+def draw_detections(stream, class_names):
+    """Draws the objects and the frames per second so far on every frame.
+
+    Args:
+        stream: what `detect_frames` yields.
+        class_names: names of the classes.
+
+    Yields:
+        uint8 RGB `(H, W, 3)`.
+    """
+    start = time.perf_counter()
+    for count, (frame, found) in enumerate(stream, start=1):
+        rate = count / (time.perf_counter() - start)
+        yield draw_caption(draw_boxes(frame, found, class_names), f"{rate:.0f} fps")
 
 
 def draw_boxes(frame, found, class_names):
@@ -129,11 +149,23 @@ def draw_boxes(frame, found, class_names):
     return frame
 
 
-def _detect(video, detector, short_side, long_side, min_score):
-    """Yields every frame with its detections."""
+def detect_frames(video, detector, *, short_side=600, long_side=1000, min_score=0.5):
+    """As `detect`, with the frames: to show both.
+
+    Args:
+        video: see `detect`.
+        detector: see `detect`.
+        short_side: see `detect`.
+        long_side: see `detect`.
+        min_score: see `detect`.
+
+    Yields:
+        `(frame, detections)`: every frame, uint8 RGB `(H, W, 3)`, and its
+        `FrameDetections`.
+    """
     step = _single_frame(detector) if _num_frames(detector) == 1 else _pair(detector)
     shape, size = None, None
-    for index, (timestamp, frame) in enumerate(iterate_frames(video)):
+    for index, (timestamp, frame) in enumerate(iterate_source(video)):
         if shape is None:
             shape = frame.shape
             size = resized_size(shape[:2], short_side=short_side, long_side=long_side)
@@ -169,6 +201,7 @@ def _num_frames(detector):
     return detector.input["frames"].shape[1]
 
 
+@functools.lru_cache(maxsize=1)  # many videos, one tracing
 def _single_frame(detector):
     """A function from uint8 `(1, H, W, 3)` to the detections."""
 
@@ -183,7 +216,7 @@ def _single_frame(detector):
 
 def _pair(detector):
     """The same, keeping the reduced features of the frame before."""
-    start, step = map(_as_graph, detection_streaming(detector))
+    start, step = _graphs(detector)
     state = {}
 
     def next_detections(frame):
@@ -194,6 +227,11 @@ def _pair(detector):
         return outputs
 
     return next_detections
+
+
+@functools.lru_cache(maxsize=1)
+def _graphs(detector):
+    return tuple(map(_as_graph, detection_streaming(detector)))
 
 
 def _as_graph(model):

@@ -1,12 +1,16 @@
 """Removes compression artifacts from a video, frame by frame."""
 
 import collections
+import fractions
+import functools
 import itertools
 import pathlib
+import shutil
 
 import tensorflow as tf
 
 from offkeras.inference import _remux, _tiles
+from offkeras.inference.sources import Camera, find_images, iterate_source
 from offkeras.models.artifact_removal import target_index
 from offkeras.models.artifact_streaming import streaming
 
@@ -26,7 +30,9 @@ def restore(video, model, *, tile=None):
     1.6 GB for 1920x1080), so that memory depends on the tile alone.
 
     Args:
-        video: path of a video file. Colours of more than 8 bits are rounded to 8.
+        video: path of a video file, whose colours of more than 8 bits are rounded
+            to 8, or of a folder of images, or a `Camera` or its number, see
+            `iterate_source`.
         model: a `DnCNN` or an `OFFArtifactRemover`.
         tile: largest height and width of a tile in pixels. Default: as above.
 
@@ -101,6 +107,50 @@ def restore_file(
     return count
 
 
+def restore_images(folder, output, model, *, tile=None, split=False, done=None):
+    """Writes the restored images of a folder, as PNG files of the same names.
+
+    The new folder appears under its name only once it is complete.
+
+    Args:
+        folder: folder of images, see `iterate_source`.
+        output: folder to make.
+        model: a `DnCNN` or an `OFFArtifactRemover`.
+        tile: see `restore`.
+        split: see `restore_file`.
+        done: see `restore_file`.
+
+    Returns:
+        The number of images.
+
+    Raises:
+        VideoError: see `iterate_source`.
+        ValueError: if `output` exists, or two images differ in their suffix alone.
+    """
+    import PIL.Image
+
+    output = pathlib.Path(output)
+    names = [f"{path.stem}.png" for path in find_images(folder)]
+    if len(set(names)) < len(names):
+        raise ValueError(f"Expected images of {folder} to differ before the dot.")
+    if output.exists():
+        raise ValueError(f"Expected `output` to be a new folder. Received: {output}.")
+    partial = output.with_name(f".{output.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        stream = zip(names, _restored(folder, model, tile), strict=True)
+        for count, (name, (source, restored)) in enumerate(stream, start=1):
+            image = _split(source.rgb, restored) if split else restored
+            PIL.Image.fromarray(image).save(partial / name)
+            if done:
+                done(count)
+        partial.rename(output)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return count
+
+
 def _check_output(video, output):
     video, output = pathlib.Path(video), pathlib.Path(output)
     if output.suffix.lower() not in _remux.CONTAINERS:
@@ -127,9 +177,19 @@ def _restored(video, model, tile):
     """Yields every `SourceFrame` with its restoration."""
     _check_model(model)
     # The restoration may be a frame ahead: that one frame waits in the tee.
-    sources, ahead = itertools.tee(_remux.read_source(video))
+    sources, ahead = itertools.tee(_read_source(video))
     restored = _restore_frames((source.rgb for source in ahead), model, tile)
     return zip(sources, restored, strict=True)
+
+
+def _read_source(video):
+    """Yields the `SourceFrame`s of a video, of a folder or of a camera."""
+    if not isinstance(video, (int, Camera)) and not pathlib.Path(video).is_dir():
+        yield from _remux.read_source(video)
+        return
+    for seconds, rgb in iterate_source(video):
+        time = fractions.Fraction(seconds)
+        yield _remux.SourceFrame(time, fractions.Fraction(0), rgb, None, None)
 
 
 def _check_model(model):
@@ -156,6 +216,19 @@ def _restore_frames(frames, model, tile):
 
 def _stream(frames, model, num_frames):
     """Restores whole frames: one head and one tail each."""
+    start, step = _stream_functions(model)
+    first, frames = _peek(frames)
+    state = start(first[None])
+    if num_frames == 3:  # a step restores the frame before
+        frames = itertools.islice(_continue(frames, 0, 1), 1, None)
+    for frame in frames:
+        restored, state = step(frame[None], state)
+        yield restored[0].numpy()
+
+
+@functools.lru_cache(maxsize=1)  # many videos, one tracing
+def _stream_functions(model):
+    """`start` and `step` as graphs of uint8 frames."""
     start, step = streaming(model)
 
     @tf.function(autograph=False)
@@ -169,30 +242,31 @@ def _stream(frames, model, num_frames):
         restored = _to_uint8(outputs["restored"])
         return restored, {key: outputs[key] for key in state}
 
-    first, frames = _peek(frames)
-    state = first_state(first[None])
-    if num_frames == 3:  # a step restores the frame before
-        frames = itertools.islice(_continue(frames, 0, 1), 1, None)
-    for frame in frames:
-        restored, state = next_state(frame[None], state)
-        yield restored[0].numpy()
+    return first_state, next_state
 
 
 def _restore_windows(frames, model, num_frames, tiles):
     """Restores from sliding windows of frames, tile by tile."""
-    signature = tf.TensorSpec((1, num_frames, None, None, 3), tf.uint8)
-
-    @tf.function(autograph=False, input_signature=[signature])
-    def restored(clips):
-        outputs = model({"frames": tf.cast(clips, tf.float32)}, training=False)
-        return _to_uint8(outputs["restored"])
-
+    restored = _window_function(model)
     before = target_index(num_frames)
     window = collections.deque(maxlen=num_frames)
     for frame in _continue(frames, before, num_frames - 1 - before):
         window.append(frame)
         if len(window) == num_frames:
             yield _tiles.restore_tiled(restored, window, tiles)
+
+
+@functools.lru_cache(maxsize=1)
+def _window_function(model):
+    """The model as a graph from uint8 clips to the restored frames."""
+    signature = tf.TensorSpec((1, model.inputs[0].shape[1], None, None, 3), tf.uint8)
+
+    @tf.function(autograph=False, input_signature=[signature])
+    def restored(clips):
+        outputs = model({"frames": tf.cast(clips, tf.float32)}, training=False)
+        return _to_uint8(outputs["restored"])
+
+    return restored
 
 
 def _continue(frames, before, after):

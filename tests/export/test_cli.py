@@ -77,6 +77,8 @@ def test_unknown_target_and_missing_model(tmp_path, capsys):
     with pytest.raises(SystemExit):
         cli.main(["export", str(tmp_path), "--to", "coreml", *out])
     assert "invalid choice: 'coreml'" in capsys.readouterr().err
-    with pytest.raises(SystemExit, match="expected a trained model"):
+    with pytest.raises(
+        SystemExit, match="Expected a trained recognizer or detector or model: "
+    ):
         cli.main(["export", str(tmp_path), "--to", "onnx", *out])
     assert not list(tmp_path.iterdir())

@@ -1,21 +1,19 @@
+import functools
 import importlib
 
-import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from offkeras import backbones, cli, data, inference, models
+from offkeras import data, inference
+from tests.recognizer import SIZE, small_recognizer
+
+NAMES = ("a", "b", "c")
 
 
 @pytest.fixture(scope="module")
 def recognizer():
-    keras.utils.set_random_seed(0)
-    backbone = backbones.BNInception(width=0.125, input_shape=(32, 32, 3))
-    model = models.OFFActionRecognizer(3, num_segments=None, backbone=backbone)
-    for layer in model.layers:
-        if layer.name.endswith("_logits"):
-            layer.kernel.assign(keras.random.normal(layer.kernel.shape))
-    return model
+    return small_recognizer()
 
 
 @pytest.fixture(scope="module")
@@ -23,24 +21,71 @@ def video():
     return data.sample_video("carphone_pristine.mp4")
 
 
-def test_windows_equal_the_model_on_their_frames(recognizer, video):
+@pytest.fixture(scope="module")
+def short(video, tmp_path_factory):
+    """Forty frames, also as a folder of images."""
+    folder = tmp_path_factory.mktemp("short")
+    data.write_video(folder / "short.mp4", data.read_frames(video, range(40)), fps=10)
+    return folder / "short.mp4"
+
+
+@functools.lru_cache
+def whole_clip(recognizer):
+    return tf.function(functools.partial(recognizer, training=False), autograph=False)
+
+
+def expected_probabilities(recognizer, frames):
+    """The model on the whole clip, fused as in section 4.3."""
+    clip = np.asarray(frames)[None].astype("float32")
+    if clip.shape[2] != SIZE:
+        clip = data.center_crop(frames, SIZE).numpy()[None].astype("float32")
+    outputs = whole_clip(recognizer)({"frames": clip})
+    logits = (outputs["appearance"] + outputs["off_3"]).numpy()[0].astype("float64")
+    exponents = np.exp(logits - logits.max())
+    return exponents / exponents.sum()
+
+
+# Windows that share segments, that share none, that leave frames out, one a frame.
+@pytest.mark.parametrize("interval, hop", [(2, 4), (3, 4), (2, 9), (1, 1), (2, None)])
+def test_windows_equal_the_model_on_their_frames(interval, hop, recognizer, short):
     predictions = list(
-        inference.classify(video, recognizer, num_segments=3, interval=2, hop=4)
+        inference.classify(
+            short, recognizer, num_segments=3, interval=interval, hop=hop
+        )
     )
-    last = list(range(4, data.probe(video).num_frames, 4))
-    assert len(predictions) == len(last)
-    timestamps = [time for time, _ in data.iterate_frames(video)]
-    for prediction, frame in list(zip(predictions, last, strict=True))[::20]:
-        frames = data.read_frames(video, [frame - 4, frame - 2, frame])
-        clip = data.center_crop(frames, 32).numpy()[None]
-        outputs = recognizer({"frames": clip}, training=False)
-        logits = (outputs["appearance"] + outputs["off_3"]).numpy()[0]
-        expected = np.exp(logits - logits.max())
-        expected /= expected.sum()
-        np.testing.assert_allclose(prediction.probabilities, expected, atol=1e-4)
+    frames = data.read_frames(short, range(40))
+    hop = hop or interval
+    starts = range(0, 40 - 2 * interval, hop)
+    assert len(predictions) == len(starts)
+    for prediction, start in zip(predictions, starts, strict=True):
+        indices = [start, start + interval, start + 2 * interval]
+        expected = expected_probabilities(recognizer, frames[indices])
+        np.testing.assert_allclose(prediction.probabilities, expected, atol=1e-5)
         assert prediction.label == expected.argmax()
-        assert prediction.confidence == pytest.approx(expected.max(), abs=1e-4)
-        assert prediction.timestamp == pytest.approx(timestamps[frame])
+        assert prediction.confidence == pytest.approx(expected.max(), abs=1e-5)
+        assert prediction.timestamp == pytest.approx(indices[-1] / 10)
+        assert prediction.start == pytest.approx(start / 10)
+    assert len({prediction.confidence for prediction in predictions}) > 1
+
+
+@pytest.mark.parametrize("hop, passes", [(4, 20), (3, 39), (14, 9)])
+def test_the_backbone_sees_a_segment_once(hop, passes, recognizer, short, monkeypatch):
+    """All even frames; all but frame 1; 0 2 4, 14 16 18, 28 30 32."""
+    module = importlib.import_module("offkeras.inference.classify")
+    seen = []
+
+    def scores(frame, state):
+        seen.append(frame.numpy())
+        logits = {"appearance": tf.zeros((1, 3))}
+        if state is not None:
+            logits["off_3"] = tf.zeros((1, 3))
+        return logits, {"state_off_layer_1": frame}
+
+    monkeypatch.setattr(module, "_segment_scores", lambda recognizer: scores)
+    options = dict(num_segments=3, interval=2, hop=hop)
+    list(inference.classify(short, recognizer, **options))
+    assert len(seen) == passes
+    assert len({frame.tobytes() for frame in seen}) == passes
 
 
 def test_25_segments_are_the_whole_video(recognizer, video):
@@ -48,32 +93,34 @@ def test_25_segments_are_the_whole_video(recognizer, video):
     (prediction,) = inference.classify(video, recognizer, num_segments=25)
     length = data.probe(video).num_frames
     frames = data.read_frames(video, data.test_indices(length))
-    clip = data.center_crop(frames, 32).numpy()[None]
-    outputs = recognizer({"frames": clip}, training=False)
-    logits = (outputs["appearance"] + outputs["off_3"]).numpy()[0]
-    expected = np.exp(logits - logits.max())
-    np.testing.assert_allclose(
-        prediction.probabilities, expected / expected.sum(), atol=1e-4
+    expected = expected_probabilities(recognizer, frames)
+    np.testing.assert_allclose(prediction.probabilities, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("total_segments", [25, 60])
+def test_a_whole_video_is_tested_as_in_training(total_segments, recognizer, short):
+    """60 segments of 40 frames: the last one is repeated."""
+    prediction = inference.classify_video(
+        short, recognizer, total_segments=total_segments
+    )
+    length = data.probe(short).num_frames
+    folder = data.ClassFolder(".", ("a",), (str(short),), (0,), (length,))
+    options = dict(num_segments=total_segments, total_segments=total_segments)
+    ((clips, _),) = folder.test_dataset(batch_size=1, size=SIZE, **options)
+    expected = expected_probabilities(recognizer, clips[0])
+    np.testing.assert_allclose(prediction.probabilities, expected, atol=1e-5)
+    assert (prediction.start, prediction.timestamp) == (
+        0,
+        pytest.approx((24 if total_segments == 25 else 39) / 10),
     )
 
 
-def test_only_frames_of_a_clip_are_cropped(recognizer, video, monkeypatch):
-    module = importlib.import_module("offkeras.inference.classify")
-    crops, crop = [], data.center_crop
-    length = data.probe(video).num_frames
-
-    def counting(clip, size):
-        crops.append(clip.shape)
-        return crop(clip, size)
-
-    monkeypatch.setattr(module, "center_crop", counting)
-    options = dict(num_segments=3, interval=10, hop=14)
-    predictions = list(inference.classify(video, recognizer, **options))
-    starts = range(0, length, 14)  # the last ones are not complete
-    used = {start + 10 * i for start in starts for i in range(3)}
-    assert len(crops) == len([i for i in used if i < length])
-    assert len(crops) < 0.25 * length
-    assert len(predictions) == len(range(20, length, 14))
+def test_the_released_variant(short):
+    model = small_recognizer(variant="released")
+    prediction = next(inference.classify(short, model, num_segments=3, interval=2))
+    frames = data.read_frames(short, [0, 2, 4])
+    expected = expected_probabilities(model, frames)
+    np.testing.assert_allclose(prediction.probabilities, expected, atol=1e-5)
 
 
 def test_shorter_than_a_window(recognizer, tmp_path):
@@ -83,10 +130,32 @@ def test_shorter_than_a_window(recognizer, tmp_path):
         list(inference.classify(path, recognizer, num_segments=5, interval=2))
 
 
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"num_segments": 1}, "`num_segments` to be 2 or more. Received: 1"),
+        ({"interval": 0}, "`interval` to be 1 or more. Received: 0"),
+        ({"hop": 0}, "`hop` to be 1 or more. Received: 0"),
+    ],
+)
+def test_wrong_windows(options, message, recognizer, short):
+    with pytest.raises(ValueError, match=message):
+        list(inference.classify(short, recognizer, **options))
+
+
+def test_models_that_cannot(short):
+    flow = small_recognizer(modality="flow", channels=10)
+    with pytest.raises(ValueError, match="for RGB.* of 10 channels"):
+        list(inference.classify(short, flow))
+    hypercolumn = small_recognizer(spatial=False, temporal=False)
+    with pytest.raises(ValueError, match="which has none, and so no state"):
+        list(inference.classify(short, hypercolumn))
+
+
 def test_annotated_video_keeps_frames_and_rate(recognizer, video, tmp_path):
     output = tmp_path / "out.mp4"
     predictions = inference.annotate(
-        video, output, recognizer, ["a", "b", "c"], num_segments=2, interval=1, hop=50
+        video, output, recognizer, NAMES, num_segments=2, interval=1, hop=50
     )
     source, written = data.probe(video), data.probe(output)
     assert (written.num_frames, written.fps) == (source.num_frames, source.fps)
@@ -97,20 +166,3 @@ def test_annotated_video_keeps_frames_and_rate(recognizer, video, tmp_path):
     difference = np.abs(frame - data.read_frames(video, [60])[0])
     middle = len(frame) // 2
     assert difference[:middle].max() > 100 > 40 > difference[middle:].mean()
-
-
-def test_command(recognizer, video, tmp_path, capsys):
-    recognizer.save(tmp_path / "recognizer.keras")
-    (tmp_path / "labels.txt").write_text("walk\nrun\njump\n")
-    cli.main(["classify", video, "--model", str(tmp_path), "--segments", "2"])
-    lines = capsys.readouterr().out.splitlines()
-    assert lines and all(line.split()[-1] in ("walk", "run", "jump") for line in lines)
-
-
-def test_command_reports_bad_input_in_one_sentence(recognizer, video, tmp_path):
-    with pytest.raises(SystemExit, match="expected a trained recognizer. Received"):
-        cli.main(["classify", video, "--model", str(tmp_path / "nothing")])
-    recognizer.save(tmp_path / "recognizer.keras")
-    (tmp_path / "empty.mp4").write_bytes(b"")
-    with pytest.raises(SystemExit, match="empty.mp4"):
-        cli.main(["classify", str(tmp_path / "empty.mp4"), "--model", str(tmp_path)])

@@ -84,7 +84,7 @@ def test_a_change_of_size_names_the_frame(pair, video, monkeypatch):
     frames[3] = frames[3][:80]
     monkeypatch.setattr(
         importlib.import_module("offkeras.inference.detect"),  # the function hides it
-        "iterate_frames",
+        "iterate_source",
         lambda path: ((i / 10, frame) for i, frame in enumerate(frames)),
     )
     stream = inference.detect(video, pair, short_side=96)

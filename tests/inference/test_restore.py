@@ -206,7 +206,7 @@ def test_the_command_reports_bad_input_in_one_sentence(encode, tmp_path):
     options = ["--model", str(tmp_path), "--output", video]
     with pytest.raises(SystemExit, match="offkeras: Expected `output` to be another"):
         cli.main(["restore", video, *options])
-    with pytest.raises(SystemExit, match="expected a trained model. Received: .*none"):
+    with pytest.raises(SystemExit, match="Expected a trained model: .* Received: none"):
         cli.main(["restore", video, "--model", "none", "--output", "out.mp4"])
 
 

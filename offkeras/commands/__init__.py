@@ -1,0 +1,1 @@
+"""The commands of `offkeras`, a file each: its options, and what they call."""

@@ -1,0 +1,205 @@
+"""One video or many: what to read, what to write, what went wrong."""
+
+import dataclasses
+import os
+import pathlib
+import sys
+import typing
+
+from offkeras.commands._progress import progress_bar
+
+ERRORS = (ValueError, OSError, RuntimeError)  # of bad input, told in one sentence
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """A video and the files to write for it.
+
+    Attributes:
+        source: path of a video or of a folder of images, or a `Camera`.
+        outputs: dict of paths by option, such as `"json"`.
+        number: place among all jobs, such as `"[2/7] "`; empty where there is one.
+    """
+
+    source: typing.Any
+    outputs: dict
+    number: str
+
+    def bar(self):
+        """The progress bar of this video, see `progress_bar`."""
+        from offkeras.inference import sources
+
+        # Counting the frames takes a look at the whole file.
+        total = sources.measure(self.source)[0] if sys.stderr.isatty() else None
+        return progress_bar(total, self.number)
+
+
+def add_videos(parser, *, cameras=True):
+    """The arguments that every command over videos has."""
+    kinds = "video, folder of videos, folder of images"
+    if cameras:
+        kinds += ", or number of a camera"
+        parser.add_argument(
+            "--seconds", type=float, help="how long to look at a camera (default: on)"
+        )
+        parser.add_argument(
+            "--isolated",
+            action="store_true",
+            help="decode in a process of its own, for files that nobody vouches for",
+        )
+    parser.add_argument("videos", nargs="+", metavar="VIDEO", help=kinds)
+
+
+def make_jobs(arguments, suffixes):
+    """The videos of a command line, each with the files to write for it.
+
+    Args:
+        arguments: with `videos`, the options of `suffixes`, and `seconds` and
+            `isolated` where `add_videos` has made them.
+        suffixes: dict from an option to the suffix of its files, or a function from
+            the source to it. With one video an option names a file, with several,
+            or a folder of videos, a folder that gets a file a video.
+
+    Returns:
+        A list of `Job`s.
+
+    Raises:
+        ValueError: if a folder holds no video, or two videos have one name.
+    """
+    found = [pair for name in arguments.videos for pair in _find(name, arguments)]
+    folders = [name for name in arguments.videos if _is_folder_of_videos(name)]
+    several = len(found) > 1 or bool(folders)
+    jobs, owners = [], {}
+    for number, (source, stem) in enumerate(found, start=1):
+        outputs = {}
+        for option, suffix in suffixes.items():
+            value = getattr(arguments, option)
+            if value is None or (value == "-" and option != "output"):
+                continue
+            path = pathlib.Path(value)
+            for folder in folders if option == "output" else ():
+                if path.resolve().is_relative_to(pathlib.Path(folder).resolve()):
+                    raise ValueError(
+                        f"Expected --output outside {folder}, or what is written "
+                        f"becomes input. Received: {path}."
+                    )
+            if several or path.is_dir():
+                suffix = suffix(source) if callable(suffix) else suffix
+                path = path / f"{stem}{suffix}"
+            if path.exists() and _is_file(source, path):
+                raise ValueError(
+                    f"Expected `{option}` to be another file than the video. "
+                    f"Received: {path}."
+                )
+            if path in owners:
+                raise ValueError(
+                    f"{owners[path]} and {source} would both be written to {path}."
+                )
+            owners[path] = source
+            outputs[option] = path
+        place = f"[{number}/{len(found)}] " if several else ""
+        jobs.append(Job(source, outputs, place))
+    return jobs
+
+
+def run_jobs(jobs, work):
+    """Does the work of every job. One broken video does not stop the others.
+
+    A job of several whose files all exist was finished before and is passed over.
+
+    Args:
+        jobs: what `make_jobs` returns.
+        work: function of a `Job`.
+
+    Raises:
+        SystemExit: with status 1, if a video of several failed, after all others.
+    """
+    if not jobs[0].number:
+        _do(work, jobs[0])
+        return
+    problems, finished = [], 0
+    for job in jobs:
+        paths = job.outputs.values()
+        if paths and all(path.exists() for path in paths):
+            finished += 1
+            continue
+        try:
+            _do(work, job)
+        except BrokenPipeError:  # of whoever reads along, no matter of this video
+            raise
+        except ERRORS as error:
+            text = str(error)
+            if not text.startswith(str(job.source)):
+                text = f"{job.source}: {text}"
+            problems.append(text)
+    done = len(jobs) - finished - len(problems)
+    print(
+        f"{len(jobs)} videos: {done} done, {finished} done before, "
+        f"{len(problems)} failed{':' if problems else '.'}",
+        *problems,
+        sep="\n  ",
+        file=sys.stderr,
+    )
+    if problems:
+        sys.exit(1)
+
+
+def _do(work, job):
+    for path in job.outputs.values():
+        path.parent.mkdir(parents=True, exist_ok=True)
+    work(job)
+
+
+def _is_file(source, path):
+    return os.path.exists(str(source)) and path.samefile(str(source))
+
+
+def _find(name, arguments):
+    """Pairs of a source and the name of its files, without a suffix."""
+    from offkeras.inference.sources import Camera, Isolated
+
+    path = pathlib.Path(name)
+    if "seconds" in arguments and name.isdecimal() and not path.exists():
+        return [(Camera(int(name), arguments.seconds), f"camera{name}")]
+    if getattr(arguments, "seconds", None) is not None:
+        raise ValueError(f"--seconds is for cameras. Received: {name}.")
+    kind = Isolated if getattr(arguments, "isolated", False) else str
+    if not _is_folder_of_videos(name):
+        return [(name, path.name) if path.is_dir() else (kind(name), path.stem)]
+    return [
+        (kind(str(video)), str(video.relative_to(path).with_suffix("")))
+        for video in _videos_below(path)
+    ]
+
+
+def _videos_below(folder):
+    """The videos of a folder and of those within it, hidden ones left out."""
+    from offkeras.data.class_folder import SUFFIXES
+
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in SUFFIXES
+        and path.is_file()
+        and not any(part[0] == "." for part in path.relative_to(folder).parts)
+    ]
+
+
+def _is_folder_of_videos(name):
+    """Whether a folder, or one within it, holds videos; else it must be of images."""
+    from offkeras.inference.sources import IMAGE_SUFFIXES
+
+    path = pathlib.Path(name)
+    if not path.is_dir():
+        return False
+    suffixes = {p.suffix.lower() for p in path.iterdir() if p.name[0] != "."}
+    has_images = not suffixes.isdisjoint(IMAGE_SUFFIXES)
+    has_videos = bool(_videos_below(path))
+    if has_videos and has_images:
+        raise ValueError(
+            f"Expected a folder of videos or a folder of images. Received: {name}, "
+            "which holds both."
+        )
+    if not has_videos and not has_images:
+        raise ValueError(f"Expected videos or images in {name}. Found none.")
+    return has_videos

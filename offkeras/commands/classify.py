@@ -1,0 +1,121 @@
+"""`offkeras classify`."""
+
+import collections
+
+from offkeras.commands._batch import add_videos, make_jobs, run_jobs
+from offkeras.commands._progress import clear, counted
+from offkeras.commands._results import SUFFIXES, ResultFiles, add_results
+
+WINDOW = {"segments": 7, "interval": None, "hop": None}  # where nobody says
+
+
+def add_parser(commands):
+    """Adds the command."""
+    parser = commands.add_parser(
+        "classify",
+        help="label the actions in videos",
+        epilog="example: offkeras classify walk.mp4 --output out.mp4",
+    )
+    add_videos(parser)
+    parser.add_argument(
+        "--model",
+        default="camera_motion",
+        help="name of a trained model, output folder of a training, or .keras file "
+        "(default: camera_motion)",
+    )
+    parser.add_argument(
+        "--whole", action="store_true", help="one label a video, from 25 segments"
+    )
+    parser.add_argument(
+        "--segments", type=int, help="frames in a window (default: the model's, or 7)"
+    )
+    parser.add_argument(
+        "--interval",
+        type=int,
+        help="distance between them in frames (default: the model's, or a 25th of "
+        "the video)",
+    )
+    parser.add_argument(
+        "--hop",
+        type=int,
+        help="frames from window to window (default: the model's, or half a window)",
+    )
+    parser.add_argument("--output", help="annotated mp4 to write, or folder of them")
+    add_results(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments):
+    """Classifies every video."""
+    from offkeras import inference
+
+    useless = ("interval", "hop", "output", "isolated") if arguments.whole else ()
+    for option in useless:
+        if getattr(arguments, option) not in (None, False):
+            raise ValueError(f"--whole has no use for --{option}.")
+    jobs = make_jobs(arguments, {**SUFFIXES, "output": ".mp4"})
+    files = ResultFiles(arguments, "classify")
+    found = inference.trained_model(arguments.model, "recognizer")
+    recognizer = found.load()
+    names = found.class_names or [
+        str(label) for label in range(recognizer.output["off_3"].shape[-1])
+    ]
+
+    quiet = bool(arguments.json or arguments.csv)
+
+    def work(job):
+        if job.number and not quiet:
+            print(job.source)
+        with files.open(job) as write:
+
+            def report(prediction):
+                write(inference.action_row(job.source, prediction, names))
+                if not quiet:
+                    _print(prediction, names)
+
+            if arguments.whole:
+                segments = {"total_segments": arguments.segments or 25}
+                report(inference.classify_video(job.source, recognizer, **segments))
+            else:
+                window = _window(arguments, found.defaults)
+                stream = inference.classify_frames(job.source, recognizer, **window)
+                _show(_reported(counted(stream, job.bar()), report), job, names)
+
+    run_jobs(jobs, work)
+
+
+def _window(arguments, defaults):
+    """What the command line says, else the model, else the library."""
+    window = {**WINDOW, **defaults}
+    for option in WINDOW:
+        if getattr(arguments, option) is not None:
+            window[option] = getattr(arguments, option)
+    window["num_segments"] = window.pop("segments")
+    return window
+
+
+def _reported(stream, report):
+    for frame, prediction in stream:
+        if prediction is not None:
+            report(prediction)
+        yield frame, prediction
+
+
+def _show(stream, job, names):
+    """Draws the predictions into the video to write, if there is one."""
+    from offkeras import data, inference
+
+    if "output" not in job.outputs:
+        collections.deque(stream, maxlen=0)
+        return
+    _, fps = inference.measure(job.source)
+    frames = inference.draw_predictions(stream, names)
+    data.write_video(job.outputs["output"], frames, fps=fps)
+
+
+def _print(prediction, names):
+    clear()
+    print(
+        f"{prediction.timestamp:8.2f} s  {prediction.confidence:6.1%}  "
+        f"{names[prediction.label]}"
+    )

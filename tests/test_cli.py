@@ -1,0 +1,331 @@
+"""The `offkeras` command over one video and over many."""
+
+import csv
+import importlib
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from offkeras import cli, data, inference, models
+from offkeras.commands import _batch
+from offkeras.inference import trained
+from tests.detection import SMALL, small_backbone
+from tests.recognizer import small_recognizer
+
+NAMES = ("walk", "run", "jump")
+COMMANDS = [command.__name__.split(".")[-1] for command in cli.COMMANDS]
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """Trained models by name."""
+    folder = tmp_path_factory.mktemp("savedmodels")
+    made = {
+        "camera_motion/recognizer": small_recognizer(),
+        "moving_objects/detector": models.OFFVideoDetector(
+            3, backbone=small_backbone(), filters=8, **SMALL
+        ),
+        "mpeg4_low/model": models.DnCNN(width=4, depth=2),
+    }
+    for name, model in made.items():
+        path = folder / f"{name}.keras"
+        path.parent.mkdir()
+        model.save(path)
+        path.with_name("labels.txt").write_text("\n".join(NAMES) + "\n")
+    write_defaults(folder / "camera_motion", {"segments": 3, "interval": 2, "hop": 4})
+    write_defaults(folder / "moving_objects", {"size": [48, 64], "min_score": 0.0})
+    return folder
+
+
+def write_defaults(folder, defaults):
+    (folder / "defaults.json").write_text(json.dumps(defaults))
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    return {}
+
+
+@pytest.fixture(autouse=True)
+def in_a_checkout(saved, loaded, monkeypatch):
+    """The models are found by name, and loaded and traced once for all tests."""
+    load = trained.TrainedModel.load
+
+    def load_once(found):
+        if found.path not in loaded:
+            loaded[found.path] = load(found)
+        return loaded[found.path]
+
+    monkeypatch.setattr(trained, "SAVED_MODELS", saved)
+    monkeypatch.setattr(trained.TrainedModel, "load", load_once)
+
+
+@pytest.fixture
+def videos(tmp_path):
+    """A folder a class, with videos of 12 real frames."""
+    frames = data.read_frames(data.sample_video("carphone_pristine.mp4"), range(20))
+    for number, name in enumerate(("walk/a.mp4", "walk/b.avi", "run/a.mkv")):
+        path = tmp_path / "videos" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        data.write_video(path, frames[number : number + 12, ::2, ::2], fps=10)
+    return tmp_path / "videos"
+
+
+def names_of(folder):
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(str(path.relative_to(folder)) for path in files)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_fits_a_screen_and_has_an_example(command, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    with pytest.raises(SystemExit) as stop:
+        cli.main([command, "--help"])
+    text = capsys.readouterr().out
+    assert stop.value.code == 0
+    assert len(text.splitlines()) <= 40
+    assert f"example: offkeras {command} " in text
+
+
+def test_examples_in_the_help_are_valid():
+    for action in cli._parser()._subparsers._group_actions[0].choices.values():
+        example = action.epilog.removeprefix("example: offkeras ")
+        cli._parser().parse_args(shlex.split(example))
+
+
+def test_classify_as_the_defaults_of_the_model_say(videos, capsys):
+    path = str(videos / "walk" / "a.mp4")
+    cli.main(["classify", path])
+    printed = capsys.readouterr()
+    assert printed.err == ""  # no bar where nobody looks
+    recognizer = inference.trained_model("camera_motion").load()
+    window = dict(num_segments=3, interval=2, hop=4)
+    expected = list(inference.classify(path, recognizer, **window))
+    assert len(expected) == 2
+    assert printed.out.splitlines() == [
+        f"{p.timestamp:8.2f} s  {p.confidence:6.1%}  {NAMES[p.label]}" for p in expected
+    ]
+    cli.main(["classify", path, "--segments", "2", "--interval", "1", "--hop", "2"])
+    assert len(capsys.readouterr().out.splitlines()) == 6
+    cli.main(["classify", path, "--whole"])
+    whole = inference.classify_video(path, recognizer)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.split() == ["1.10", "s", f"{whole.confidence:.1%}", NAMES[whole.label]]
+
+
+def test_rows_for_other_programs(videos, tmp_path, capsys):
+    path = str(videos / "walk" / "a.mp4")
+    cli.main(["classify", path, "--json", "-", "--csv", str(tmp_path / "a.csv")])
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    recognizer = inference.trained_model("camera_motion").load()
+    window = dict(num_segments=3, interval=2, hop=4)
+    expected = list(inference.classify(path, recognizer, **window))
+    with open(tmp_path / "a.csv", newline="") as file:
+        table = list(csv.DictReader(file))
+    for row, flat, prediction in zip(rows, table, expected, strict=True):
+        assert row["video"] == path and row["label"] == NAMES[prediction.label]
+        assert (row["start"], row["time"]) == pytest.approx(
+            (prediction.start, prediction.timestamp)
+        )
+        assert list(row["probabilities"]) == list(NAMES)
+        np.testing.assert_allclose(
+            list(row["probabilities"].values()), prediction.probabilities, atol=1e-6
+        )
+        assert row["confidence"] == max(row["probabilities"].values())
+        kept = {key: value for key, value in row.items() if key != "probabilities"}
+        assert flat == {key: str(value) for key, value in kept.items()}
+
+
+def test_rows_of_objects(videos, tmp_path, capsys):
+    path = str(videos / "walk" / "a.mp4")
+    cli.main(["detect", path, "--csv", "-", "--json", str(tmp_path / "a.jsonl")])
+    table = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    rows = [json.loads(line) for line in (tmp_path / "a.jsonl").open()]
+    detector = inference.trained_model("moving_objects").load()
+    options = dict(short_side=48, long_side=64, min_score=0.0)
+    expected = list(inference.detect(path, detector, **options))
+    assert len(rows) == len(expected) == 12
+    for row, found in zip(rows, expected, strict=True):
+        assert row["time"] == pytest.approx(found.timestamp)
+        boxes = [thing["box"] for thing in row["objects"]]
+        np.testing.assert_allclose(boxes, found.boxes, atol=0.006)
+        labels = [thing["label"] for thing in row["objects"]]
+        assert labels == [NAMES[label] for label in found.classes]
+    flat = [(row["time"], thing) for row in rows for thing in row["objects"]]
+    assert len(table) == len(flat) > 12
+    for line, (seconds, thing) in zip(table, flat, strict=True):
+        box = [float(line[side]) for side in ("x1", "y1", "x2", "y2")]
+        assert (float(line["time"]), box) == (seconds, thing["box"])
+        assert float(line["score"]) == thing["score"]
+
+
+def test_many_videos_and_a_broken_one(videos, tmp_path, capsys):
+    """The others are done; a rerun does what is left, and nothing else."""
+    whole = (videos / "walk" / "a.mp4").read_bytes()
+    (videos / "walk" / "a.mp4").write_bytes(whole[: len(whole) // 2])
+    out = tmp_path / "out"
+    arguments = ["classify", str(videos), "--json", str(out), "--output", str(out)]
+    with pytest.raises(SystemExit) as stop:
+        cli.main(arguments)
+    assert stop.value.code == 1
+    error = capsys.readouterr().err
+    assert "3 videos: 2 done, 0 done before, 1 failed:\n" in error
+    assert f"\n  {videos / 'walk' / 'a.mp4'}: " in error
+    finished = ["run/a.jsonl", "run/a.mp4", "walk/b.jsonl", "walk/b.mp4"]
+    assert names_of(out) == finished
+    before = {name: (out / name).stat().st_mtime_ns for name in finished}
+
+    (videos / "walk" / "a.mp4").write_bytes(whole)
+    cli.main(arguments)
+    assert "3 videos: 1 done, 2 done before, 0 failed." in capsys.readouterr().err
+    assert names_of(out) == sorted([*finished, "walk/a.jsonl", "walk/a.mp4"])
+    assert before == {name: (out / name).stat().st_mtime_ns for name in finished}
+    cli.main(["show", "--confusion", str(out), "--output", str(tmp_path / "c.png")])
+    matrix, names = inference.read_confusion(out)
+    assert names == NAMES
+    assert matrix.sum(axis=1).tolist() == [2, 1, 0]
+    assert (tmp_path / "c.png").stat().st_size > 1000
+
+
+def test_restore_many(videos, tmp_path):
+    files = [str(videos / "walk" / name) for name in ("a.mp4", "b.avi")]
+    out = tmp_path / "out"
+    cli.main(["restore", *files, "--model", "mpeg4_low", "--output", str(out)])
+    assert names_of(out) == ["a.mp4", "b.mp4"]
+    assert data.probe(out / "b.mp4").num_frames == 12
+    cli.main(["restore", str(videos), "--model", "mpeg4_low", "--output", str(out)])
+    assert names_of(out / "run") == ["a.mkv"]
+
+
+def test_restore_a_folder_of_images(videos, tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for number in range(2):
+        image = np.full((16, 16, 3), 100 * number, np.uint8)
+        PIL.Image.fromarray(image).save(folder / f"{number}.png")
+    out = tmp_path / "out"
+    arguments = ["restore", str(folder), "--model", "mpeg4_low", "--output", str(out)]
+    cli.main(arguments)
+    assert names_of(out) == ["0.png", "1.png"]
+    cli.main(arguments)  # into the folder that is there now
+    assert names_of(out) == ["0.png", "1.png", "images/0.png", "images/1.png"]
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["classify", "none.mp4"], "none.mp4: no such file"),
+        (["classify", "none.mp4", "--model", "x"], "Expected a trained recognizer: "),
+        (["classify", "a.mp4", "--whole", "--hop", "2"], "--whole has no use for"),
+        (["classify", "a.mp4", "--whole", "--isolated"], "--whole has no use for"),
+        (["classify", "a.mp4", "--seconds", "2"], "--seconds is for cameras"),
+        (["classify", "a.mp4", "--json", "-", "--csv", "-"], "to be -, not both"),
+        (["classify", "."], r"Expected videos or images in \.\. Found none"),
+        (["classify", "v", "--output", "v/out"], "Expected --output outside v, or"),
+        (["classify", "x/a.mp4", "y/a.avi", "--json", "out"], "would both be written"),
+        (["detect", "a.mp4"], "Expected --output, --json or --csv"),
+        (["restore", "0", "--model", "mpeg4_low", "--output", "b.mp4"], "0: no such"),
+        (["show"], "Expected a video, or --confusion, and not both"),
+        (["show", "--confusion", "none.npz"], "none.npz is not a file of scores"),
+    ],
+)
+def test_bad_input_in_one_sentence(arguments, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if "v" in arguments:
+        (tmp_path / "v").mkdir()
+        shutil.copy(data.sample_video("carphone_pristine.mp4"), tmp_path / "v/a.mp4")
+    with pytest.raises(SystemExit, match=f"^offkeras: .*{message}"):
+        cli.main(arguments)
+    assert {path.name for path in tmp_path.iterdir()} <= {"v"}
+
+
+def test_the_video_itself_is_never_written_to(videos):
+    path = videos / "walk" / "a.mp4"
+    before = path.read_bytes()
+    for command in (["classify"], ["detect"], ["restore", "--model", "mpeg4_low"]):
+        with pytest.raises(SystemExit, match="another file than the video"):
+            cli.main([*command, str(path), "--output", str(path)])
+    assert path.read_bytes() == before
+
+
+def test_isolated_gives_the_same(videos, capsys):
+    path = str(videos / "walk" / "a.mp4")
+    printed = []
+    for extra in ([], ["--isolated"]):
+        cli.main(["classify", path, "--json", "-", *extra])
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1] != ""
+    assert isinstance(_first_source(path, "--isolated"), inference.Isolated)
+    (videos / "walk" / "a.mp4").write_bytes(b"no video")
+    with pytest.raises(SystemExit, match="a.mp4: not a readable video"):
+        cli.main(["classify", path, "--isolated"])
+
+
+def _first_source(*arguments):
+    parsed = cli._parser().parse_args(["classify", *arguments])
+    return _batch.make_jobs(parsed, {})[0].source
+
+
+def test_hidden_videos_are_left_out(videos, tmp_path):
+    shutil.move(videos / "walk", videos / ".walk")
+    (videos / "run" / ".a.partial.mkv").write_bytes(b"")
+    cli.main(["classify", str(videos), "--csv", str(tmp_path / "out")])
+    assert names_of(tmp_path / "out") == ["run/a.csv"]
+
+
+def test_a_folder_of_videos_and_images(videos):
+    (videos / "poster.jpg").write_bytes(b"")
+    with pytest.raises(SystemExit, match="a folder of images.*which holds both"):
+        cli.main(["classify", str(videos)])
+
+
+def test_an_interrupt_leaves_nothing_half_written(videos, tmp_path, monkeypatch):
+    def interrupted(*args):
+        yield next(inference.iterate_source(videos / "walk" / "a.mp4"))
+        raise KeyboardInterrupt
+
+    module = importlib.import_module("offkeras.inference.classify")
+    monkeypatch.setattr(module, "iterate_source", interrupted)
+    out = tmp_path / "out"
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["classify", str(videos), "--json", str(out), "--output", str(out)])
+    assert stop.value.code == 130
+    assert names_of(out) == []
+
+
+def test_cam(videos, tmp_path):
+    path = str(videos / "walk" / "a.mp4")
+    for extra in ([], ["run"]):
+        out = tmp_path / f"cam{len(extra)}.png"
+        cli.main(["show", path, "--output", str(out), "--cam", *extra])
+        assert out.stat().st_size > 1000
+    with pytest.raises(SystemExit, match=r"one of \('walk', .*Received: swim"):
+        cli.main(["show", path, "--cam", "swim"])
+
+
+def test_a_reader_that_has_enough(videos, saved):
+    """`offkeras classify ... | head -1` ends without a traceback."""
+    code = (
+        "import sys; from offkeras import cli; from offkeras.inference import trained;"
+        "import pathlib; trained.SAVED_MODELS = pathlib.Path(sys.argv.pop(1));"
+        "cli.main()"
+    )
+    path = data.sample_video("carphone_pristine.mp4")
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(saved), "classify", path, "--json", "-"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+    assert json.loads(process.stdout.readline())["video"] == path
+    process.stdout.close()
+    error = process.stderr.read().decode()
+    assert process.wait() == 1
+    assert "Traceback" not in error and "Exception ignored" not in error
