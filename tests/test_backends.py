@@ -12,6 +12,7 @@ import pytest
 from tests.helpers import randomize
 
 SCRIPT = Path(__file__).with_name("forward_on_backend.py")
+TRAINING = Path(__file__).with_name("train_on_backend.py")
 
 
 def forward(backend, folder):
@@ -63,3 +64,38 @@ def test_backend(backend, folder, expected):
         assert outputs[name].shape == value.shape
         error = np.abs(outputs[name] - value).max() / np.abs(value).max()
         assert error < 1e-4, name
+
+
+def train(backend, model, folder):
+    """Losses of `train_on_backend.py`, in a process of its own."""
+    path = folder / f"{backend}_{model}.npz"
+    flags = "--xla_force_host_platform_device_count=2"
+    flags += " --xla_backend_optimization_level=0"  # compiles in half the time
+    result = subprocess.run(
+        [sys.executable, str(TRAINING), model, str(path)],
+        env={**os.environ, "KERAS_BACKEND": backend, "XLA_FLAGS": flags},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    return np.load(path, allow_pickle=False)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "restoration",
+        pytest.param("recognition", marks=pytest.mark.slow),
+        pytest.param("detection", marks=pytest.mark.slow),
+    ],
+)
+def test_fit_on_jax_over_two_devices(model, tmp_path):
+    """`keras.distribution.DataParallel` trains to the losses of one device."""
+    if importlib.util.find_spec("jax") is None:
+        pytest.skip("jax is not installed")
+    losses = train("jax", model, tmp_path)
+    assert np.isfinite(losses["one"]).all() and np.ptp(losses["one"]) > 0
+    np.testing.assert_allclose(losses["two"], losses["one"], rtol=1e-4)
+    if model != "detection":  # another backend draws other anchors
+        expected = train("tensorflow", model, tmp_path)
+        np.testing.assert_allclose(losses["one"], expected["one"], rtol=1e-4)

@@ -24,7 +24,11 @@ class Options:
     export_to: str = option("savedmodels", "folder of the SavedModels")
     resume: bool = option(False, "go on where a killed run stopped")
     seed: int = option(0, "seed of every random choice")
-    devices: str = option("", "devices such as 'GPU:0,GPU:1'; default: all GPUs")
+    devices: str = option(
+        "", "devices such as 'GPU:0,GPU:1' or 'CPU:0,CPU:1'; default: all GPUs"
+    )
+    precision: str = option("float32", "'float32', 'mixed_bfloat16' or 'mixed_float16'")
+    deterministic: bool = option(False, "the same bits in every run, also on GPUs")
     # Prepared videos
     dataset: str = option("", "'ucf101' or 'hmdb51', the official splits")
     lists: str = option("", "folder of the official lists")

@@ -14,10 +14,9 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from offkeras import backbones, export, inference, metrics, models, weights
-from training import options, resume, run
+from training import distribution, options, resume, run
 from training.action_data import load_clips
 from training.action_optimizer import count_steps, make_optimizer
 from training.action_presets import PRESETS, Options
@@ -31,26 +30,29 @@ def main(argv=None):
     o = dataclasses.replace(o, output=o.output.replace("{split}", str(o.split)))
     if o.first_stage and o.end_to_end:
         raise SystemExit("--first-stage and --end-to-end exclude each other.")
-    output = run.prepare_output(o)
-    keras.utils.set_random_seed(o.seed)
-    clips = load_clips(o)
+    with run.start(o) as (o, output, strategy):
+        train_and_test(o, output, strategy)
 
-    with run.make_strategy(o.devices).scope():
+
+def train_and_test(o, output, strategy):
+    """The run itself: its clips, its stages, its results."""
+    clips = load_clips(o)
+    with strategy.scope():
         tsn, recognizer = make_models(len(clips.class_names), o)
-        if o.end_to_end:
-            stages = [("end_to_end", recognizer, ("appearance", *OFF_OUTPUTS))]
-        else:
-            stages = [
-                ("appearance", tsn, ("appearance",)),
-                ("off", recognizer, OFF_OUTPUTS),
-            ]
-        if o.first_stage:
-            load_first_stage(tsn, o.first_stage)
-            stages = [stage for stage in stages if stage[0] != "appearance"]
-        for stage, model, outputs in stages:
-            if stage == "off":
-                fix_appearance(recognizer, tsn)
-            fit(model, stage, outputs, clips, o)
+    if o.end_to_end:
+        stages = [("end_to_end", recognizer, ("appearance", *OFF_OUTPUTS))]
+    else:
+        stages = [
+            ("appearance", tsn, ("appearance",)),
+            ("off", recognizer, OFF_OUTPUTS),
+        ]
+    if o.first_stage:
+        load_first_stage(tsn, o.first_stage)
+        stages = [stage for stage in stages if stage[0] != "appearance"]
+    for stage, model, outputs in stages:
+        if stage == "off":
+            fix_appearance(recognizer, tsn)
+        fit(model, stage, outputs, clips, o, strategy)
 
     evaluate(recognizer, clips, output)
     recognizer.save(output / "recognizer.keras")
@@ -121,7 +123,7 @@ def fix_appearance(recognizer, tsn):
     recognizer.get_layer("bn_inception").trainable = False
 
 
-def fit(model, stage, outputs, clips, o):
+def fit(model, stage, outputs, clips, o, strategy):
     """One stage, from its last checkpoint if there is one."""
     folder = Path(o.output) / stage
     folder.mkdir(exist_ok=True)
@@ -133,19 +135,20 @@ def fit(model, stage, outputs, clips, o):
     epochs, steps = count_steps(
         *length, steps_per_epoch=clips.steps_per_epoch, batch_size=o.batch_size
     )
-    model.compile(
-        make_optimizer(stage, steps, o),
-        # Section 4.2.2: every output has a loss of its own.
-        loss={
-            name: keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-            for name in outputs
-        },
-        metrics={name: "accuracy" for name in outputs},
-        # XLA takes minutes to compile on a CPU and is slower there.
-        jit_compile="auto" if tf.config.list_logical_devices("GPU") else False,
-    )
-    checkpoint = resume.Checkpoint(folder / "last.weights.h5", clips.steps_per_epoch)
-    done = checkpoint.restore(model)
+    trainer = distribution.replicated(model, strategy)
+    checkpoint = resume.Checkpoint(folder / "last.weights.h5")
+    with strategy.scope():
+        trainer.compile(
+            make_optimizer(stage, steps, o),
+            # Section 4.2.2: every output has a loss of its own.
+            loss={
+                name: keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+                for name in outputs
+            },
+            metrics={name: "accuracy" for name in outputs},
+            jit_compile=distribution.may_compile(strategy),
+        )
+        done = checkpoint.restore(trainer)
     log = resume.trim_log(folder / "log.csv", done)
     if done == epochs:
         return
@@ -158,11 +161,10 @@ def fit(model, stage, outputs, clips, o):
     ]
     validation = clips.validation(stage)
     if validation is not None:
-        callbacks.insert(1, keep_best(folder, outputs, log))
-        validation = with_targets(validation, model)
-    model.fit(
+        validation = Validation(model, outputs, validation)
+        callbacks[1:1] = [validation, keep_best(folder, outputs, log)]
+    trainer.fit(
         with_targets(clips.train(stage, initial_epoch=done, epochs=epochs), model),
-        validation_data=validation,
         initial_epoch=done,
         epochs=epochs,
         steps_per_epoch=clips.steps_per_epoch,
@@ -184,6 +186,42 @@ def keep_best(folder, outputs, log):
     )
 
 
+class Validation(keras.callbacks.Callback):
+    """Loss and accuracy of held-out clips after every epoch.
+
+    Args:
+        model: the network that is trained.
+        outputs: its outputs that have a loss.
+        dataset: batches of `(frames, labels)`.
+    """
+
+    def __init__(self, model, outputs, dataset):
+        super().__init__()
+        self.forward = distribution.forward(model)
+        self.outputs, self.dataset = outputs, dataset
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Adds `val_loss` and `val_accuracy`, or those of every output, to the logs."""
+        measures = {
+            name: {
+                "loss": keras.metrics.SparseCategoricalCrossentropy(from_logits=True),
+                "accuracy": keras.metrics.SparseCategoricalAccuracy(),
+            }
+            for name in self.outputs
+        }
+        for frames, labels in self.dataset:
+            logits = self.forward({"frames": frames})
+            for name, both in measures.items():
+                for measure in both.values():
+                    measure.update_state(labels, logits[name])
+        for name, both in measures.items():
+            prefix = f"val_{name}_" if len(measures) > 1 else "val_"
+            for kind, measure in both.items():
+                logs[prefix + kind] = float(measure.result())
+        if len(measures) > 1:
+            logs["val_loss"] = sum(logs[f"val_{name}_loss"] for name in measures)
+
+
 def with_targets(dataset, model):
     """(frames, label) -> the model's input and the label for each output."""
     return dataset.map(
@@ -196,9 +234,10 @@ def with_targets(dataset, model):
 
 def evaluate(recognizer, clips, output):
     """Accuracy of every output and of their fusion on the held-out clips."""
-    logits, labels = [], []
+    logits, labels, forward = [], [], distribution.forward(recognizer)
     for frames, label in clips.test:
-        scores = recognizer.predict_on_batch({"frames": frames})
+        scores = forward({"frames": frames})
+        scores = {name: score.numpy() for name, score in scores.items()}
         logits.append({**scores, "fused": models.fuse_scores(scores)})
         labels.append(label)
     labels = np.concatenate(labels)

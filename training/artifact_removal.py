@@ -17,7 +17,7 @@ from offkeras import models
 from offkeras.data import compression, septuplet_files, septuplets
 from offkeras.metrics.image_quality import PSNR, SSIM
 from offkeras.models.artifact_removal import ensemble, target_index
-from training import options, prepare_compression, resume, run
+from training import cluster, distribution, options, prepare_compression, resume, run
 from training.options import option
 
 
@@ -31,7 +31,11 @@ class Options:
     output: str = option("runs/artifact_removal", "folder for checkpoints and logs")
     resume: bool = option(False, "go on where a killed run stopped")
     seed: int = option(0, "seed of every random choice")
-    devices: str = option("", "devices such as 'GPU:0,GPU:1'; default: all GPUs")
+    devices: str = option(
+        "", "devices such as 'GPU:0,GPU:1' or 'CPU:0,CPU:1'; default: all GPUs"
+    )
+    precision: str = option("float32", "'float32', 'mixed_bfloat16' or 'mixed_float16'")
+    deterministic: bool = option(False, "the same bits in every run, also on GPUs")
     # Model
     model: str = option("off", "'off' or 'dncnn'")
     num_frames: int = option(3, "frames that OFF sees: 3, 2, or 1 (a control)")
@@ -91,16 +95,15 @@ EMBEDDED_ROOT = "runs/compressed_clips"
 def main(argv=None):
     """Trains, tests and saves the model."""
     o = options.parse(Options, PRESETS, description=__doc__.splitlines()[0], argv=argv)
-    output = run.prepare_output(o)
-    if o.data == "embedded":
-        o = dataclasses.replace(o, data=embedded_clips(o))
-    keras.utils.set_random_seed(o.seed)
-    strategy = run.make_strategy(o.devices)
-    with strategy.scope():
-        model = make_model(o)
-        fit(model, o)
-    model.save(output / "model.keras")
-    test(model, o)
+    with run.start(o) as (o, output, strategy):
+        if o.data == "embedded":
+            with cluster.chief_first(strategy):
+                o = dataclasses.replace(o, data=embedded_clips(o))
+        with strategy.scope():
+            model = make_model(o)
+        fit(model, o, strategy)
+        model.save(output / "model.keras")
+        test(model, o)
 
 
 def make_model(o):
@@ -141,7 +144,7 @@ def load(split, num_frames, o, **how):
     )
 
 
-def fit(model, o):
+def fit(model, o, strategy):
     """Trains, from the last checkpoint if there is one."""
     output, num_frames = Path(o.output), model.inputs[0].shape[1]
     targets = tuple(range(2, 7)) if o.all_targets else (septuplet_files.MIDDLE,)
@@ -149,28 +152,34 @@ def fit(model, o):
     validation = load(o.validation, num_frames, o).evaluation_dataset()
     crops = dict(batch_size=o.batch_size, crops_per_frame=o.crops_per_frame)
     steps_per_epoch = clips.steps_per_epoch(**crops)
-    model.compile(
-        make_optimizer(o.learning_rate, o.warm_up, o.epochs * steps_per_epoch),
-        # DnCNN halves the sum: for Adam the scale of the loss does not matter.
-        loss={"restored": "mean_squared_error"},
-        jit_compile=o.jit_compile,
-    )
-    checkpoint = resume.Checkpoint(output / "last.weights.h5", steps_per_epoch)
-    done = checkpoint.restore(model)
+    if o.jit_compile and strategy.num_replicas_in_sync > 1:
+        raise SystemExit("Expected --jit-compile on one device only.")
+    trainer = distribution.replicated(model, strategy)
+    checkpoint = resume.Checkpoint(output / "last.weights.h5")
+    with strategy.scope():
+        trainer.compile(
+            make_optimizer(o.learning_rate, o.warm_up, o.epochs * steps_per_epoch),
+            # DnCNN halves the sum: for Adam the scale of the loss does not matter.
+            loss={"restored": "mean_squared_error"},
+            jit_compile=o.jit_compile,
+        )
+        done = checkpoint.restore(trainer)
     log = resume.trim_log(output / "log.csv", done)
     if done == o.epochs:
         return
     train = clips.train_dataset(
         crop=o.crop or None, seed=o.seed, initial_epoch=done, epochs=o.epochs, **crops
     )
-    model.fit(
+    trainer.fit(
         train.map(lambda frames, target: ({"frames": frames}, {"restored": target})),
         initial_epoch=done,
         epochs=o.epochs,
         steps_per_epoch=steps_per_epoch,
         shuffle=False,  # the dataset is
         callbacks=[
-            Validation(validation.take(o.validation_clips), output / "tensorboard"),
+            Validation(
+                model, validation.take(o.validation_clips), output / "tensorboard"
+            ),
             keras.callbacks.ModelCheckpoint(
                 output / "best.weights.h5",
                 monitor="val_psnr",
@@ -217,22 +226,24 @@ class Validation(keras.callbacks.Callback):
     """Quality on whole frames after every epoch, and pictures for TensorBoard.
 
     Args:
+        model: the network that is trained.
         dataset: batches of `(frames, target)`.
         folder: where the pictures go: compressed, restored, clean.
     """
 
-    def __init__(self, dataset, folder):
+    def __init__(self, model, dataset, folder):
         super().__init__()
+        self.restore = distribution.forward(model)
         self.dataset = dataset
         self.writer = tf.summary.create_file_writer(str(folder / "validation"))
 
     def on_epoch_end(self, epoch, logs=None):
         """Adds `val_psnr` and `val_ssim` to the logs."""
-        quality = measure(self.model.predict_on_batch, self.dataset)
+        quality = measure(self.restore, self.dataset)
         logs["val_psnr"], logs["val_ssim"] = quality["psnr"], quality["ssim"]
         frames, target = next(iter(self.dataset))
         compressed = frames[:, target_index(frames.shape[1])]
-        restored = self.model.predict_on_batch({"frames": frames})["restored"]
+        restored = self.restore({"frames": frames})["restored"]
         restored = tf.cast(tf.clip_by_value(tf.round(restored), 0, 255), tf.uint8)
         with self.writer.as_default(step=epoch):
             row = tf.concat([compressed, restored, target], axis=2)
@@ -267,10 +278,10 @@ def no_restoration(inputs):
 
 def test(model, o):
     """Quality of the compressed and of the restored 4th frames, as a table."""
-    rows = []
+    rows, restore = [], distribution.forward(model)
     for split in o.tests.split(","):
         dataset = load(split, model.inputs[0].shape[1], o).evaluation_dataset()
-        restorers = {"compressed": no_restoration, "restored": model.predict_on_batch}
+        restorers = {"compressed": no_restoration, "restored": restore}
         if o.ensemble:
             restorers["ensemble"] = lambda inputs: ensemble(model, inputs)
         for name, restore in restorers.items():

@@ -21,7 +21,11 @@ class Options:
     output: str = option("runs/object_detection", "folder for checkpoints and logs")
     resume: bool = option(False, "go on where a killed run stopped")
     seed: int = option(0, "seed of every random choice")
-    devices: str = option("", "devices such as 'GPU:0,GPU:1'; default: all GPUs")
+    devices: str = option(
+        "", "devices such as 'GPU:0,GPU:1' or 'CPU:0,CPU:1'; default: all GPUs"
+    )
+    precision: str = option("float32", "'float32', 'mixed_bfloat16' or 'mixed_float16'")
+    deterministic: bool = option(False, "the same bits in every run, also on GPUs")
     # Model
     model: str = option("off_multi", "'off_multi', 'off_single' or 'rfcn'")
     offsets: str = option("-1", "frames to each reference; 0: the key frame itself")

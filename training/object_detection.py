@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from offkeras import backbones, data, metrics, models
-from training import evaluate_detection, options, resume, run
+from training import cluster, distribution, evaluate_detection, options, resume, run
 from training.detection_optimizer import make_optimizer
 from training.detection_presets import PRESETS, Options
 from training.prepare_moving_objects import main as prepare_moving_objects
@@ -31,11 +31,16 @@ DRAWN_SCORE = 0.5
 def main(argv=None):
     """Trains, tests and saves the detector."""
     o = options.parse(Options, PRESETS, description=__doc__.splitlines()[0], argv=argv)
-    output = run.prepare_output(o)
+    with run.start(o) as (o, output, strategy):
+        train_and_test(o, output, strategy)
+
+
+def train_and_test(o, output, strategy):
+    """The run itself: its frames, its detector, its evaluation."""
     speeds = ""
     if o.data == "moving_objects":
-        o, speeds = moving_objects(o), MOVING_OBJECTS_SPEEDS
-    keras.utils.set_random_seed(o.seed)
+        with cluster.chief_first(strategy):
+            o, speeds = moving_objects(o), MOVING_OBJECTS_SPEEDS
     train = load(o.train, o, on_error=o.on_error)
     for problem in train.skipped:
         print(f"skipped: {problem}")
@@ -43,14 +48,13 @@ def main(argv=None):
     test = load(o.test, o, keep_empty=True)
     print(f"{len(train)} frames to train on, {len(test)} to test on")
 
-    with run.make_strategy(o.devices).scope():
+    with strategy.scope():
         detector = make_detector(len(train.class_names), o)
-        trainer = models.detection_trainer(detector, seed=o.seed)
-        fit(trainer, detector, train, validation, o)
+    fit(detector, train, validation, o, strategy)
     detector.save(output / "detector.keras")
     (output / "labels.txt").write_text("\n".join(train.class_names) + "\n")
 
-    detections = detect(detector, test, o)
+    detections = detect(distribution.forward(detector), test, o)
     metrics.write_predictions(output / "predictions.jsonl", test.frames, detections)
     speeds = evaluate_detection.read_speeds(speeds)
     evaluate_detection.report(output / "evaluation", test, detections, speeds)
@@ -132,17 +136,19 @@ def make_backbone(o):
     return backbones.ResNet(depths[o.backbone], weights=o.weights or None)
 
 
-def fit(trainer, detector, train, validation, o):
+def fit(detector, train, validation, o, strategy):
     """Trains, from the last checkpoint if there is one."""
     output = Path(o.output)
     steps_per_epoch = train.steps_per_epoch(o.batch_size)
-    trainer.compile(
-        make_optimizer(o.epochs * steps_per_epoch, o),
-        # XLA takes minutes to compile on a CPU and is slower there.
-        jit_compile="auto" if tf.config.list_logical_devices("GPU") else False,
-    )
-    checkpoint = resume.Checkpoint(output / "last.weights.h5", steps_per_epoch)
-    done = checkpoint.restore(trainer)
+    checkpoint = resume.Checkpoint(output / "last.weights.h5")
+    with strategy.scope():
+        trainer = models.detection_trainer(detector, seed=o.seed)
+        trainer = distribution.replicated(trainer, strategy)
+        trainer.compile(
+            make_optimizer(o.epochs * steps_per_epoch, o),
+            jit_compile=distribution.may_compile(strategy),
+        )
+        done = checkpoint.restore(trainer)
     resume.trim_log(output / "log.csv", done)
     if done == o.epochs:
         return
@@ -179,14 +185,11 @@ def evaluation_dataset(frames, o):
     )
 
 
-def detect(detector, frames, o):
+def detect(forward, frames, o):
     """The detections of every frame."""
-
-    @tf.function(autograph=False, reduce_retracing=True)
-    def run_detector(clips):
-        return detector({"frames": tf.cast(clips, tf.float32)}, training=False)
-
-    return metrics.collect_detections(run_detector, evaluation_dataset(frames, o))
+    return metrics.collect_detections(
+        lambda clips: forward({"frames": clips}), evaluation_dataset(frames, o)
+    )
 
 
 class Validation(keras.callbacks.Callback):
@@ -200,12 +203,13 @@ class Validation(keras.callbacks.Callback):
 
     def __init__(self, detector, frames, o):
         super().__init__()
-        self.detector, self.frames, self.options = detector, frames, o
+        self.forward = distribution.forward(detector)
+        self.frames, self.options = frames, o
         self.writer = tf.summary.create_file_writer(f"{o.output}/tensorboard/detector")
 
     def on_epoch_end(self, epoch, logs=None):
         """Adds `val_map` to the logs."""
-        detections = detect(self.detector, self.frames, self.options)
+        detections = detect(self.forward, self.frames, self.options)
         precision = metrics.evaluate_detections(
             self.frames.frames,
             detections,
@@ -216,14 +220,14 @@ class Validation(keras.callbacks.Callback):
             tf.summary.scalar("val_map", logs["val_map"])
             shown = thin_out(self.frames, DRAWN)
             for batch in evaluation_dataset(shown, self.options):
-                picture = draw(self.detector, batch)
+                picture = draw(self.forward, batch)
                 tf.summary.image(f"detections_{int(batch['index'][0])}", picture)
 
 
-def draw(detector, batch):
+def draw(forward, batch):
     """The key frame of a batch of one, with what is found (yellow) and true (cyan)."""
     frames = tf.cast(batch["frames"], tf.float32)
-    found = detector({"frames": frames}, training=False)
+    found = forward({"frames": batch["frames"]})
     sure = (found["scores"] >= DRAWN_SCORE)[..., None]
     height, width = frames.shape[2:4]
     scale = tf.constant([height, width, height, width], tf.float32)

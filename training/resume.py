@@ -9,7 +9,12 @@ import csv
 import os
 from pathlib import Path
 
+import h5py
 import keras
+
+from training import mirror
+
+EPOCHS_DONE = "epochs_done"
 
 
 class ReseedDropout(keras.callbacks.Callback):
@@ -36,26 +41,28 @@ class ReseedDropout(keras.callbacks.Callback):
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Saves weights, optimizer and iteration at the end of every epoch.
+    """Saves weights, optimizer and the number of epochs at the end of each.
 
     The file is written beside its name and renamed, so that a kill at any
     moment leaves the last whole checkpoint.
 
     Args:
         path: file name, ending in `.weights.h5`.
-        steps_per_epoch: steps of an epoch, from which the epoch is known again.
     """
 
-    def __init__(self, path, steps_per_epoch):
+    def __init__(self, path):
         super().__init__()
         self.path = Path(path)
-        self.steps_per_epoch = steps_per_epoch
 
     def on_epoch_end(self, epoch, logs=None):
         """Saves the model and its optimizer."""
         temporary = self.path.with_name("writing." + self.path.name)
         self.model.save_weights(temporary, overwrite=True)
+        with h5py.File(temporary, "a") as file:
+            # Not the steps of the optimizer: float16 skips some.
+            file.attrs[EPOCHS_DONE] = epoch + 1
         os.replace(temporary, self.path)
+        mirror.upload(last=self.path)
 
     def restore(self, model):
         """Loads the checkpoint, if there is one.
@@ -73,8 +80,8 @@ class Checkpoint(keras.callbacks.Callback):
             return 0
         model.optimizer.build(model.trainable_variables)
         load_weights(model, self.path)
-        iterations = keras.ops.convert_to_numpy(model.optimizer.iterations)
-        return int(iterations) // self.steps_per_epoch
+        with h5py.File(self.path) as file:
+            return int(file.attrs[EPOCHS_DONE])
 
 
 def load_weights(model, path):

@@ -1,13 +1,49 @@
 """What every training run does first."""
 
+import contextlib
 import dataclasses
 import json
+import os
 from pathlib import Path
 
+import keras
 import tensorflow as tf
+
+from training import cluster, distribution, mirror
 
 # These may differ when a run is resumed.
 FREE = ("output", "resume", "devices", "export_to")
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+
+
+@contextlib.contextmanager
+def start(o):
+    """Devices, precision, seeds and the output folder of a run, in this order.
+
+    Args:
+        o: options with `devices`, `precision`, `deterministic`, `seed`, `output`
+            and `resume`.
+
+    Yields:
+        `(o, output, strategy)`: the options with the folders of this machine, the
+        output folder as a `Path`, and the `tf.distribute.Strategy`.
+    """
+    if o.precision not in PRECISIONS:
+        raise SystemExit(
+            f"--precision must be one of {', '.join(PRECISIONS)}. "
+            f"Received: {o.precision!r}."
+        )
+    strategy = distribution.make_strategy(o.devices)
+    with cluster.together(strategy):
+        keras.config.set_dtype_policy(o.precision)
+        keras.utils.set_random_seed(o.seed)
+        if o.deterministic:
+            tf.config.experimental.enable_op_determinism()
+        with mirror.local_output(o) as o:
+            o = cluster.private_folders(o)
+            output = prepare_output(o)
+            mirror.upload()  # a store that refuses it does so now
+            yield o, output, strategy
 
 
 def prepare_output(o):
@@ -43,19 +79,7 @@ def prepare_output(o):
                 + ". A run resumes with the options it began with."
             )
     output.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(options, indent=2))
+    temporary = path.with_name("writing." + path.name)
+    temporary.write_text(json.dumps(options, indent=2))
+    os.replace(temporary, path)
     return output
-
-
-def make_strategy(devices):
-    """MirroredStrategy over the named devices, or all GPUs; else the CPU alone.
-
-    Args:
-        devices: names such as `"GPU:0,GPU:1"`, or an empty string.
-
-    Returns:
-        A `tf.distribute.Strategy`.
-    """
-    if not devices and not tf.config.list_logical_devices("GPU"):
-        return tf.distribute.get_strategy()
-    return tf.distribute.MirroredStrategy(devices.split(",") if devices else None)

@@ -1,0 +1,87 @@
+"""Trains a small network on one device and on two, and writes both losses.
+
+python tests/training/replicas.py losses.npz
+"""
+
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from training import distribution  # noqa: E402
+
+STEPS = 20
+# batch, clip_norm, precision
+CASES = {
+    "even": (4, None, "float32"),
+    "unequal parts": (3, None, "float32"),
+    "fewer samples than replicas": (1, None, "float32"),
+    "clipped": (3, 0.05, "float32"),
+    "mixed_bfloat16": (4, 0.05, "mixed_bfloat16"),
+    "mixed_float16": (3, 0.05, "mixed_float16"),
+}
+
+
+class Losses(keras.callbacks.Callback):
+    """Loss and accuracy of every step."""
+
+    def on_train_begin(self, logs=None):
+        self.losses = []
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.model.reset_metrics()
+
+    def on_train_batch_end(self, batch, logs=None):
+        results = self.model.get_metrics_result()
+        self.losses.append([float(results[name]) for name in sorted(results)])
+
+
+def train(strategy, batch, clip_norm, precision):
+    keras.config.set_dtype_policy(precision)
+    keras.utils.set_random_seed(0)
+    frames = np.random.default_rng(0).normal(size=(STEPS * batch, 8, 8, 3))
+    labels = np.arange(len(frames)) % 3
+    dataset = tf.data.Dataset.from_tensor_slices(
+        ({"frames": frames.astype("float32")}, {"logits": labels})
+    ).batch(batch, drop_remainder=True)
+    with strategy.scope():
+        inputs = keras.Input((8, 8, 3), name="frames")
+        x = layers.Conv2D(8, 3)(inputs)
+        x = layers.ReLU()(layers.BatchNormalization()(x))
+        x = layers.GlobalAveragePooling2D()(x)
+        logits = layers.Dense(3, dtype="float32", name="logits")(x)
+        model = keras.Model({"frames": inputs}, {"logits": logits})
+        trainer = distribution.replicated(model, strategy)
+        trainer.compile(
+            keras.optimizers.SGD(0.1, momentum=0.9, global_clipnorm=clip_norm),
+            loss={
+                "logits": keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+            },
+            metrics={"logits": "accuracy"},
+            jit_compile=False,
+        )
+    callback = Losses()
+    trainer.fit(dataset, epochs=1, shuffle=False, callbacks=[callback])
+    scale = getattr(trainer.optimizer, "dynamic_scale", None)
+    state = [*model.get_weights(), *([] if scale is None else [scale.numpy()])]
+    return np.array(callback.losses), np.concatenate([np.ravel(x) for x in state])
+
+
+def main(path):
+    two = distribution.make_strategy("CPU:0,CPU:1")
+    one = tf.distribute.get_strategy()
+    results = {}
+    for case, options in CASES.items():
+        for count, strategy in ((1, one), (2, two)):
+            losses, weights = train(strategy, *options)
+            results[f"{case}/{count}/losses"] = losses
+            results[f"{case}/{count}/weights"] = weights
+    np.savez(path, **results)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

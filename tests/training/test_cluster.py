@@ -1,0 +1,152 @@
+"""Several machines, as processes on this one."""
+
+import csv
+import json
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from tests import training_miniatures as miniatures
+from training import cluster
+
+
+def tf_config(index, addresses=("a:1", "b:2")):
+    task = {"type": "worker", "index": index}
+    return json.dumps({"cluster": {"worker": list(addresses)}, "task": task})
+
+
+def free_addresses(count=2):
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    addresses = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
+    for one in sockets:
+        one.close()
+    return addresses
+
+
+def start(root, task, output, options=()):
+    """Both machines of a run, the same command on each."""
+    addresses = free_addresses()
+    return [
+        miniatures.start(
+            root, [(task, output, options)], TF_CONFIG=tf_config(index, addresses)
+        )
+        for index in (0, 1)
+    ]
+
+
+def end(processes, timeout=400):
+    """What the machines printed, and how they ended."""
+    outputs = [process.communicate(timeout=timeout)[0] for process in processes]
+    return outputs, [process.returncode for process in processes]
+
+
+def losses(output):
+    (path,) = Path(output).rglob("log.csv")
+    with open(path, newline="") as file:
+        return [float(row["loss"]) for row in csv.DictReader(file)]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    root = tmp_path_factory.mktemp("miniatures")
+    miniatures.write_data(root)
+    return root
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        "restoration",
+        pytest.param("detection", marks=pytest.mark.slow),
+        pytest.param("action", marks=pytest.mark.slow),
+    ],
+)
+def test_two_machines_train_as_one(root, tmp_path, task):
+    outputs, statuses = end(start(root, task, tmp_path / "two"))
+    assert statuses == [0, 0], outputs
+    alone = miniatures.start(root, [(task, tmp_path / "one", ())])
+    assert end([alone])[1] == [0]
+    assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), rel=1e-4)
+    # One machine alone wrote, and all that a run writes.
+    one, two = (
+        sorted(
+            path.name.split(".tfevents.")[0]
+            for path in (tmp_path / name).rglob("*")
+            if path.is_file()
+        )
+        for name in ("one", "two")
+    )
+    assert one == two
+    assert "Epoch 5/5" in outputs[0] and "Epoch 5/5" not in outputs[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_lost_machine_ends_the_other_and_the_run_resumes(root, tmp_path, lost):
+    output = tmp_path / "run"
+    many = ("--epochs", "2000")
+    processes = start(root, "restoration", output, many)
+    deadline = time.monotonic() + 200
+    while not (output / "last.weights.h5").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    os.kill(processes[lost].pid, signal.SIGKILL)
+    killed = time.monotonic()
+    (text,), (status,) = end([processes[1 - lost]], timeout=100)
+    assert time.monotonic() - killed < cluster.LOST_AFTER + 20
+    assert status == cluster.LOST, text
+    assert "Start all machines again with --resume" in text
+    done = len(losses(output))
+    assert 1 <= done < 2000
+    # Both go on, from the checkpoint that the chief wrote, and are lost again.
+    processes = start(root, "restoration", output, (*many, "--resume"))
+    deadline = time.monotonic() + 200
+    while len(losses(output)) < done + 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    os.kill(processes[1].pid, signal.SIGKILL)
+    assert end([processes[0]], timeout=100)[1] == [cluster.LOST]
+
+
+def test_who_is_the_chief(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    assert cluster.machines() == ([], 0) and cluster.is_chief()
+    monkeypatch.setenv("TF_CONFIG", tf_config(1))
+    assert cluster.machines() == (["a:1", "b:2"], 1) and not cluster.is_chief()
+    config = json.loads(tf_config(0)) | {"cluster": {"worker": ["b:2"]}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(config))
+    assert cluster.machines() == ([], 0)  # one machine is no cluster
+    config["cluster"]["chief"] = ["a:1"]
+    monkeypatch.setenv("TF_CONFIG", json.dumps(config))
+    assert cluster.machines() == (["a:1", "b:2"], 1)
+
+
+@pytest.mark.parametrize("value", ["{", tf_config(2), tf_config(0, ("a", "b:2")), "1"])
+def test_wrong_tf_config(monkeypatch, value):
+    monkeypatch.setenv("TF_CONFIG", value)
+    with pytest.raises(SystemExit, match="Expected TF_CONFIG to be such as"):
+        cluster.machines()
+
+
+def test_a_machine_that_cannot_be_reached(monkeypatch, capsys):
+    """Here one that is never there; a lost one has less time."""
+
+    class Left(BaseException):
+        pass
+
+    def leave(status):
+        raise Left(status)
+
+    monkeypatch.setattr(cluster, "_leave", leave)
+    monkeypatch.setattr(cluster, "START_TIMEOUT", 0.3)
+    monkeypatch.setattr(cluster, "INTERVAL", 0.1)
+    (address,) = free_addresses(1)
+    with pytest.raises(Left, match=str(cluster.LOST)):
+        cluster._watch({1: address})
+    assert f"Machine 1 ({address}) cannot be reached" in capsys.readouterr().err
