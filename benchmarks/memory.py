@@ -1,0 +1,27 @@
+"""Memory that this process takes, from Linux's /proc."""
+
+from pathlib import Path
+
+MIB = 2**20
+
+
+def resident():
+    """Bytes in memory now."""
+    return _status("VmRSS")
+
+
+def peak():
+    """Most bytes in memory since the start, or since `reset_peak`."""
+    return _status("VmHWM")
+
+
+def reset_peak():
+    """Lets `peak` start again."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def _status(key):
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(f"{key}:"):
+            return int(line.split()[1]) * 1024
+    raise OSError(f"/proc/self/status has no {key}.")

@@ -1,0 +1,54 @@
+"""What quantisation costs the trained models, by the metric of each task."""
+
+import pytest
+
+from benchmarks import export as benchmark
+from offkeras import data, export, inference
+from offkeras.export.signatures import task_of
+from training import prepare_moving_objects
+
+pytestmark = pytest.mark.slow
+
+# Accuracy and mAP within a point, PSNR within 0.1 dB.
+MODELS = {
+    "camera_motion": (200, dict(num_segments=4, size=(96, 96)), 0.01),
+    "jpeg2000_q40": (8, dict(num_segments=3, size=(144, 176)), 0.1),
+    "moving_objects": (60, dict(num_segments=2, size=(96, 128)), 0.01),
+}
+CASES = [
+    (name, target)
+    for name in MODELS
+    for target in ("litert_float16", "litert_dynamic", "litert_int8")
+    # The interpreter cannot run an int8 detector: `export.litert` says so.
+    if (name, target) != ("moving_objects", "litert_int8")
+]
+
+
+@pytest.fixture(scope="module")
+def moving_objects(tmp_path_factory):
+    root = tmp_path_factory.mktemp("moving_objects") / "data"
+    counts = ["--train", "1", "--validation", "1", "--test", "5"]
+    prepare_moving_objects.main(["--out", str(root), *counts])
+    return root
+
+
+@pytest.mark.parametrize(("name", "target"), CASES)
+def test_quality_is_that_of_the_model(name, target, moving_objects, tmp_path):
+    count, shape, bound = MODELS[name]
+    model = inference.trained_model(name).load()
+    task = task_of(model)
+    clips, truth = benchmark.load_clips(
+        task, *shape.values(), count, root=moving_objects
+    )
+
+    def measure(run):
+        return benchmark.quality(task, [run(clip[None]) for clip in clips], truth)[1]
+
+    calibration = None
+    if target == "litert_int8":
+        video = data.sample_video(benchmark.CALIBRATION_VIDEO)
+        calibration = export.calibration_clips([video], model, **shape)
+    path = benchmark.write_format(target, model, tmp_path, shape, calibration)
+    expected = measure(benchmark.keras_runner(model, task))
+    assert expected > {"moving_objects": 0.3, "camera_motion": 0.95}.get(name, 25)
+    assert abs(measure(benchmark.runner(path)) - expected) <= bound
