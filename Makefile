@@ -23,7 +23,7 @@ test: $(TESTS) lint
 	$(VENV)/bin/python -m pytest -q -n 2 --dist loadfile
 
 test-slow: $(TESTS)
-	$(VENV)/bin/python -m pytest -q -m slow
+	$(VENV)/bin/python -m pytest -q -m slow -n 2 --dist worksteal
 
 lint: $(TESTS)
 	$(VENV)/bin/ruff check .
