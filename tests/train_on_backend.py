@@ -1,4 +1,4 @@
-"""Trains a small network of each task with Keras's own `fit`, on one and two devices.
+"""Trains small networks with Keras's own `fit`, on one and two devices.
 
 KERAS_BACKEND=jax python tests/train_on_backend.py MODEL losses.npz
 
@@ -14,7 +14,6 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from offkeras import models  # noqa: E402
-from tests.detection import SMALL, small_backbone  # noqa: E402
 from tests.helpers import randomize  # noqa: E402
 from tests.recognizer import SIZE, small_recognizer  # noqa: E402
 
@@ -34,26 +33,16 @@ def make(name):
             {"frames": frames},
             {"restored": frames[:, 1]},
         )
-    if name == "recognition":
-        model = small_recognizer(3, num_segments=2, dropout=0.0, spatial_dropout=0.0)
-        frames = rng.uniform(0, 255, (samples, 2, SIZE, SIZE, 3)).astype("float32")
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        labels = np.arange(samples) % 3
-        names = list(model.output)
-        return (
-            model,
-            dict.fromkeys(names, loss),
-            {"frames": frames},
-            dict.fromkeys(names, labels),
-        )
-    detector = models.OFFVideoDetector(3, backbone=small_backbone(), **SMALL)
-    corners = rng.uniform(0, 40, (samples, 2, 2)).astype("float32")
-    inputs = {
-        "frames": rng.uniform(0, 255, (samples, 2, 64, 64, 3)).astype("float32"),
-        "boxes": np.concatenate([corners, corners + 20], axis=-1),
-        "classes": np.tile(np.array([[0, 2]], "int32"), (samples, 1)),
-    }
-    return models.detection_trainer(detector), None, inputs, None
+    model = small_recognizer(3, num_segments=2, dropout=0.0, spatial_dropout=0.0)
+    frames = rng.uniform(0, 255, (samples, 2, SIZE, SIZE, 3)).astype("float32")
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    names = list(model.output)
+    return (
+        model,
+        dict.fromkeys(names, loss),
+        {"frames": frames},
+        dict.fromkeys(names, np.arange(samples) % 3),
+    )
 
 
 def losses(name):

@@ -9,7 +9,7 @@ from training import prepare_moving_objects
 
 pytestmark = pytest.mark.slow
 
-# Accuracy and mAP within a point, PSNR within 0.1 dB.
+# Accuracy and mAP fall by a point at most, PSNR by 0.1 dB.
 MODELS = {
     "camera_motion": (200, dict(num_segments=4, size=(96, 96)), 0.01),
     "jpeg2000_q40": (8, dict(num_segments=3, size=(144, 176)), 0.1),
@@ -51,4 +51,5 @@ def test_quality_is_that_of_the_model(name, target, moving_objects, tmp_path):
     path = benchmark.write_format(target, model, tmp_path, shape, calibration)
     expected = measure(benchmark.keras_runner(model, task))
     assert expected > {"moving_objects": 0.3, "camera_motion": 0.95}.get(name, 25)
-    assert abs(measure(benchmark.runner(path)) - expected) <= bound
+    # Of few clips, quantised weights may also find more.
+    assert expected - measure(benchmark.runner(path)) <= bound + 1e-6

@@ -75,15 +75,10 @@ def root(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "task",
-    [
-        "restoration",
-        pytest.param("detection", marks=pytest.mark.slow),
-        pytest.param("action", marks=pytest.mark.slow),
-    ],
+    "task", ["restoration", pytest.param("detection", marks=pytest.mark.slow)]
 )
 def test_a_training_on_two_devices_is_that_on_one(root, tmp_path, task):
-    """Losses and validation; 3 crops and 5 clips are in unequal parts."""
+    """Losses and validation; 3 crops are in unequal parts."""
     # Two devices first: TensorFlow divides its CPU before it begins.
     runs = [(task, tmp_path / "two", TWO), (task, tmp_path / "one", ())]
     process = miniatures.start(root, runs)
