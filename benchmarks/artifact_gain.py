@@ -12,7 +12,6 @@ A model is two rows (one a split), written when it is done. A killed run goes on
 after the last of them.
 """
 
-import argparse
 import itertools
 import json
 import shlex
@@ -49,11 +48,7 @@ COLUMNS = (
 
 def parse(arguments):
     """Command line options; an unknown one is an error."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = records.parser(__doc__)
     parser.add_argument("--out", type=Path, required=True, help="CSV file")
     parser.add_argument(
         "--data", default="runs/compressed_clips", help="made if needed"

@@ -9,7 +9,6 @@ that noise hits all alike. Rows of another TensorFlow version stay in the file; 
 of this one are replaced.
 """
 
-import argparse
 import datetime
 import shlex
 import sys
@@ -41,11 +40,7 @@ COLUMNS = (
 
 def parse(arguments):
     """Command line options; an unknown one is an error."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = records.parser(__doc__)
     parser.add_argument("--out", type=Path, required=True, help="CSV file")
     parser.add_argument("--height", type=int, default=HEIGHT)
     parser.add_argument("--width", type=int, default=WIDTH)

@@ -9,7 +9,6 @@ on the moving objects. int8 is calibrated on clips of another video; there is no
 a detector. Rows of other models and TensorFlow versions stay in the file.
 """
 
-import argparse
 import datetime
 import shlex
 import sys
@@ -50,11 +49,7 @@ COLUMNS = (
 
 def parse(arguments):
     """Command line options; an unknown one is an error."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = records.parser(__doc__)
     parser.add_argument("model", type=Path, help=".keras file")
     parser.add_argument("--out", type=Path, required=True, help="CSV file")
     parser.add_argument("--segments", type=int, help="of a recognizer")

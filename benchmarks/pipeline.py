@@ -56,11 +56,7 @@ COLUMNS = (
 
 def parse(arguments):
     """Command line options; an unknown one is an error."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = records.parser(__doc__)
     parser.add_argument("--out", type=Path, required=True, help="CSV file")
     for name, default in (
         *(("videos", VIDEOS), ("frames", FRAMES), ("batch", BATCH)),

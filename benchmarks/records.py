@@ -1,5 +1,6 @@
 """The CSV files of the benchmarks: a row for each finished run."""
 
+import argparse
 import csv
 import datetime
 import os
@@ -11,6 +12,15 @@ import numpy as np
 import tensorflow as tf
 
 ENVIRONMENT = ("tensorflow", "keras", "device", "date")
+
+
+def parser(description):
+    """The command line of a benchmark; an unknown option is an error."""
+    return argparse.ArgumentParser(
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
 
 
 def read(path):

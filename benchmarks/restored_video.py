@@ -9,7 +9,6 @@ over all frames of the file that was written, and number of frames, duration, fr
 rate and sound packets before and after. Rows of another TensorFlow version stay.
 """
 
-import argparse
 import shlex
 import subprocess
 import sys
@@ -47,11 +46,7 @@ COLUMNS = (
 
 def parse(arguments):
     """Command line options; an unknown one is an error."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = records.parser(__doc__)
     parser.add_argument("--out", type=Path, required=True, help="CSV file")
     parser.add_argument("--picture", type=Path, help="PNG to draw before and after")
     parser.add_argument("--frames", type=int, help="of each video; default: all")

@@ -1,5 +1,6 @@
 """One video or many: what to read, what to write, what went wrong."""
 
+import collections
 import dataclasses
 import os
 import pathlib
@@ -32,6 +33,22 @@ class Job:
         # Counting the frames takes a look at the whole file.
         total = sources.measure(self.source)[0] if sys.stderr.isatty() else None
         return progress_bar(total, self.number)
+
+    def show(self, draw, stream, names):
+        """Uses a stream up, drawn into the video to write, if there is one.
+
+        Args:
+            draw: function of the stream and the names to pictures.
+            stream: frames with what was found in them.
+            names: of the classes.
+        """
+        from offkeras import data, inference
+
+        if "output" not in self.outputs:
+            collections.deque(stream, maxlen=0)
+            return
+        _, fps = inference.measure(self.source)
+        data.write_video(self.outputs["output"], draw(stream, names), fps=fps)
 
 
 def add_videos(parser, *, cameras=True):

@@ -1,7 +1,5 @@
 """`offkeras classify`."""
 
-import collections
-
 from offkeras.commands._batch import add_videos, make_jobs, run_jobs
 from offkeras.commands._progress import clear, counted
 from offkeras.commands._results import SUFFIXES, ResultFiles, add_results
@@ -79,7 +77,8 @@ def run(arguments):
             else:
                 window = _window(arguments, found.defaults)
                 stream = inference.classify_frames(job.source, recognizer, **window)
-                _show(_reported(counted(stream, job.bar()), report), job, names)
+                stream = _reported(counted(stream, job.bar()), report)
+                job.show(inference.draw_predictions, stream, names)
 
     run_jobs(jobs, work)
 
@@ -99,18 +98,6 @@ def _reported(stream, report):
         if prediction is not None:
             report(prediction)
         yield frame, prediction
-
-
-def _show(stream, job, names):
-    """Draws the predictions into the video to write, if there is one."""
-    from offkeras import data, inference
-
-    if "output" not in job.outputs:
-        collections.deque(stream, maxlen=0)
-        return
-    _, fps = inference.measure(job.source)
-    frames = inference.draw_predictions(stream, names)
-    data.write_video(job.outputs["output"], frames, fps=fps)
 
 
 def _print(prediction, names):

@@ -1,7 +1,5 @@
 """`offkeras detect`."""
 
-import collections
-
 from offkeras.commands._batch import add_videos, make_jobs, run_jobs
 from offkeras.commands._progress import counted
 from offkeras.commands._results import SUFFIXES, ResultFiles, add_results
@@ -65,7 +63,8 @@ def run(arguments):
 
         with files.open(job) as write:
             stream = inference.detect_frames(job.source, detector, **options)
-            _show(reported(counted(stream, job.bar()), write), job, names)
+            stream = reported(counted(stream, job.bar()), write)
+            job.show(inference.draw_detections, stream, names)
         if not files.stdout:
             print(f"{', '.join(map(str, job.outputs.values()))}: {count} frames")
 
@@ -79,15 +78,3 @@ def _options(arguments, defaults):
     if least is None:
         least = defaults.get("min_score", MIN_SCORE)
     return dict(short_side=short, long_side=long, min_score=least)
-
-
-def _show(stream, job, names):
-    """Draws the objects into the video to write, if there is one."""
-    from offkeras import data, inference
-
-    if "output" not in job.outputs:
-        collections.deque(stream, maxlen=0)
-        return
-    _, fps = inference.measure(job.source)
-    frames = inference.draw_detections(stream, names)
-    data.write_video(job.outputs["output"], frames, fps=fps)
