@@ -10,16 +10,11 @@ not run again. Options of training.action_recognition may follow.
 """
 
 import argparse
-import csv
 import shutil
 import tempfile
-import time
 from pathlib import Path
 
-import keras
-
-from benchmarks import records
-from training import action_recognition
+from benchmarks import accuracies, records
 
 NETWORKS = {
     "OFF": [],
@@ -31,12 +26,7 @@ SEEDS = (0, 1, 2)
 COLUMNS = (
     "network",
     "seed",
-    "appearance",
-    "off_1",
-    "off_2",
-    "off_3",
-    "fused",
-    "seconds",
+    *accuracies.COLUMNS,
     "first_stage",
     "options",
     *records.ENVIRONMENT,
@@ -63,7 +53,6 @@ def main(argv=None):
 
 def run(network, seed, options, folder):
     """Trains and tests one network in a folder for all of its seed."""
-    start = time.time()
     options = [
         *("--preset", "camera_motion", "--seed", str(seed)),
         *NETWORKS[network],
@@ -73,16 +62,13 @@ def run(network, seed, options, folder):
     first_stage = next(folder.glob("*/appearance"), None)
     if first_stage:
         shutil.copytree(first_stage, output / "appearance")
-    keras.backend.clear_session()
-    places = ["--output", str(output), "--export-to", str(folder / "savedmodels")]
-    action_recognition.main([*options, *places, "--resume"])
-    with open(output / "results.csv", newline="") as file:
-        accuracy = {r["output"]: float(r["accuracy"]) for r in csv.DictReader(file)}
+    measured = accuracies.train_and_test(
+        options, output, exports=folder / "savedmodels"
+    )
     return {
         "network": network,
         "seed": seed,
-        **{name: f"{value:.4f}" for name, value in accuracy.items()},
-        "seconds": round(time.time() - start),
+        **measured,
         "first_stage": "shared" if first_stage else "trained",
         "options": " ".join(options),
         **records.environment(),

@@ -10,25 +10,15 @@ that have a row are not run again. Options of training.action_recognition may fo
 """
 
 import argparse
-import csv
-import datetime
-import platform
+import itertools
 import tempfile
-import time
 from pathlib import Path
 
-import keras
-import numpy as np
-import tensorflow as tf
-
-from training import action_recognition
+from benchmarks import accuracies, records
 
 MODALITIES = ("flow", "rgb_diff")
 SEEDS = (0, 1, 2)
-COLUMNS = (
-    *("modality", "seed", "appearance", "off_1", "off_2", "off_3", "fused"),
-    *("seconds", "options", "tensorflow", "keras", "device", "date"),
-)
+COLUMNS = (*("modality", "seed", *accuracies.COLUMNS, "options", *records.ENVIRONMENT),)
 
 
 def main(argv=None):
@@ -40,72 +30,33 @@ def main(argv=None):
         "--modalities", nargs="+", choices=MODALITIES, default=MODALITIES
     )
     arguments, options = parser.parse_known_args(argv)
-    rows = read(arguments.out)
-    for seed in arguments.seeds:
-        for modality in arguments.modalities:
-            if any((r["modality"], int(r["seed"])) == (modality, seed) for r in rows):
-                continue
-            rows.append(run(modality, seed, options))
-            write(arguments.out, rows)
-    print_means(rows)
-
-
-def read(path):
-    """Rows of the CSV, none if it does not exist."""
-    if not path.exists():
-        return []
-    with open(path, newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def write(path, rows):
-    """Writes all rows."""
-    with open(path, "w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
+    for seed, modality in itertools.product(arguments.seeds, arguments.modalities):
+        done = [(r["modality"], r["seed"]) for r in records.read(arguments.out)]
+        if (modality, str(seed)) not in done:
+            row = run(modality, seed, options)
+            records.append(arguments.out, COLUMNS, [row])
+    rows = records.read(arguments.out)
+    records.print_ranges(rows, "modality", ("appearance", "off_3", "fused"))
 
 
 def run(modality, seed, options):
     """Trains and tests one recognizer."""
-    start = time.time()
     options = [
         *("--preset", "acceleration", "--modality", modality, "--seed", str(seed)),
         *options,
     ]
-    keras.backend.clear_session()
     with tempfile.TemporaryDirectory() as folder:
-        output = Path(folder, modality)
-        places = ["--output", str(output), "--export-to", str(Path(folder, "exports"))]
-        action_recognition.main([*options, *places])
-        with open(output / "results.csv", newline="") as file:
-            accuracy = {r["output"]: float(r["accuracy"]) for r in csv.DictReader(file)}
+        folder = Path(folder)
+        measured = accuracies.train_and_test(
+            options, folder / modality, exports=folder / "exports"
+        )
     return {
         "modality": modality,
         "seed": seed,
-        **{name: f"{value:.4f}" for name, value in accuracy.items()},
-        "seconds": round(time.time() - start),
+        **measured,
         "options": " ".join(options),
-        "tensorflow": tf.__version__,
-        "keras": keras.__version__,
-        "device": platform.processor() or platform.machine(),
-        "date": datetime.date.today().isoformat(),
+        **records.environment(),
     }
-
-
-def print_means(rows):
-    """Mean and range over the seeds, in percent."""
-    for modality in MODALITIES:
-        same = [row for row in rows if row["modality"] == modality]
-        if not same:
-            continue
-        cells = []
-        for output in ("appearance", "off_3", "fused"):
-            values = 100 * np.array([float(row[output]) for row in same])
-            cells.append(
-                f"{output} {values.mean():5.1f} ({values.min():.1f}-{values.max():.1f})"
-            )
-        print(f"{modality:12}", "   ".join(cells))
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ class KerasCase:
         if graph == "frozen":
             function = convert_variables_to_constants_v2(function)
         self.function = function
-        shape = (batch, segments, SIZE, SIZE, 3)
+        shape = (batch, segments, *model.input["frames"].shape[2:])
         self.frames = tf.constant(
             np.random.default_rng(0).uniform(0, 255, shape), "float32"
         )
@@ -176,7 +176,8 @@ def torch_cases(worker, cases):
 
 def forward(model, segments, batch):
     """The forward pass as a concrete function of fixed shape."""
-    frames = tf.TensorSpec((batch, segments, SIZE, SIZE, 3), "float32")
+    shape = (batch, segments, *model.input["frames"].shape[2:])
+    frames = tf.TensorSpec(shape, "float32")
     function = tf.function(lambda x: model({"frames": x}, training=False))
     return function.get_concrete_function(frames)
 
@@ -220,6 +221,11 @@ def measure(cases, rounds, warm_up):
     }
 
 
+def matmul_gflops(seconds):
+    """Rate of the matrix product that took these seconds."""
+    return 2 * MATMUL**3 / seconds / 1e9
+
+
 def table(medians, torch_version, command):
     """Rows of the CSV file."""
     speeds = {
@@ -235,7 +241,7 @@ def table(medians, torch_version, command):
     rows = []
     for case, (_, product) in medians.items():
         gflops = speeds[case] * case.gflops_per_frame
-        peak = 2 * MATMUL**3 / product / 1e9
+        peak = matmul_gflops(product)
         reference = appearance[case.graph, case.segments, case.batch]
         rows.append(
             {

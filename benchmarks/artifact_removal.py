@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks import records
-from benchmarks.action_recognition import MATMUL, count_flops, measure
+from benchmarks.action_recognition import count_flops, matmul_gflops, measure
 from offkeras import models
 from offkeras.models.artifact_streaming import streaming
 
@@ -105,7 +105,7 @@ def table(medians, options, command):
     rows = []
     for case, (seconds, product) in medians.items():
         gflops = case.gflop / seconds
-        peak = 2 * MATMUL**3 / product / 1e9
+        peak = matmul_gflops(product)
         rows.append(
             {
                 "model": case.name,

@@ -27,7 +27,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks import records
-from benchmarks.action_recognition import MATMUL, count_flops, measure
+from benchmarks.action_recognition import count_flops, matmul_gflops, measure
 from offkeras import backbones, models
 from offkeras.models.detection_head import vote
 
@@ -183,7 +183,7 @@ def table(medians, memory, options, command):
     rows = []
     for (case, (seconds, product)), mib in zip(medians.items(), memory, strict=True):
         gflops = case.gflop / seconds
-        peak = 2 * MATMUL**3 / product / 1e9
+        peak = matmul_gflops(product)
         rows.append(
             {
                 "model": case.name,

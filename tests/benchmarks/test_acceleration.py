@@ -1,8 +1,8 @@
-import csv
+from pathlib import Path
 
 import pytest
 
-from benchmarks import acceleration
+from benchmarks import acceleration, accuracies, records
 
 
 @pytest.fixture
@@ -13,13 +13,13 @@ def trained(monkeypatch):
     def main(arguments):
         calls.append(arguments)
         output = arguments[arguments.index("--output") + 1]
-        acceleration.Path(output).mkdir(parents=True)
-        with open(acceleration.Path(output, "results.csv"), "w") as file:
+        Path(output).mkdir(parents=True)
+        with open(Path(output, "results.csv"), "w") as file:
             file.write("output,accuracy\n")
             for name in ("appearance", "off_1", "off_2", "off_3", "fused"):
                 file.write(f"{name},{0.5 if name == 'appearance' else 0.9}\n")
 
-    monkeypatch.setattr(acceleration.action_recognition, "main", main)
+    monkeypatch.setattr(accuracies.action_recognition, "main", main)
     return calls
 
 
@@ -34,8 +34,8 @@ def test_a_row_a_run_and_none_twice(trained, tmp_path, capsys):
         *("--preset", "acceleration", "--modality", "rgb_diff", "--seed", "4")
     ]
     assert trained[0][6:8] == ["--size", "64"]
-    with open(path, newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = records.read(path)
+    assert all(set(row) == set(acceleration.COLUMNS) for row in rows)
     assert sorted((row["modality"], row["seed"]) for row in rows) == [
         *(("flow", "0"), ("flow", "4"), ("rgb_diff", "0"), ("rgb_diff", "4"))
     ]
