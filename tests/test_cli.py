@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import PIL.Image
@@ -329,3 +330,13 @@ def test_a_reader_that_has_enough(videos, saved):
     error = process.stderr.read().decode()
     assert process.wait() == 1
     assert "Traceback" not in error and "Exception ignored" not in error
+
+
+def test_tensorflow_does_not_talk_into_the_command():
+    script = Path(sys.executable).with_name("offkeras")
+    environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+    process = subprocess.run(
+        [script, "--help"], env=environment, capture_output=True, text=True, check=True
+    )
+    assert process.stderr == ""
+    assert all(name in process.stdout for name in COMMANDS)
