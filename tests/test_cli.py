@@ -159,12 +159,14 @@ def test_rows_of_objects(videos, tmp_path, capsys):
         np.testing.assert_allclose(boxes, found.boxes, atol=0.006)
         labels = [thing["label"] for thing in row["objects"]]
         assert labels == [NAMES[label] for label in found.classes]
+        assert [thing["track"] for thing in row["objects"]] == found.tracks.tolist()
     flat = [(row["time"], thing) for row in rows for thing in row["objects"]]
     assert len(table) == len(flat) > 12
     for line, (seconds, thing) in zip(table, flat, strict=True):
         box = [float(line[side]) for side in ("x1", "y1", "x2", "y2")]
         assert (float(line["time"]), box) == (seconds, thing["box"])
         assert float(line["score"]) == thing["score"]
+        assert int(line["track"]) == thing["track"]
 
 
 def test_many_videos_and_a_broken_one(videos, tmp_path, capsys):

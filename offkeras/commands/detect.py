@@ -11,7 +11,7 @@ def add_parser(commands):
     """Adds the command."""
     parser = commands.add_parser(
         "detect",
-        help="find the objects in every frame of videos",
+        help="find the objects in every frame of videos, and follow them",
         epilog="example: offkeras detect street.mp4 --model runs/vid --output out.mp4",
     )
     add_videos(parser)

@@ -14,8 +14,8 @@ from offkeras.inference.detect import (
     annotate_detections,
     detect,
     detect_frames,
-    draw_detections,
 )
+from offkeras.inference.detection_drawing import draw_detections
 from offkeras.inference.motion import draw_motion, motion_maps
 from offkeras.inference.plots import draw_confusion_matrix, draw_restoration
 from offkeras.inference.restore import restore, restore_file, restore_images
@@ -28,6 +28,7 @@ from offkeras.inference.results import (
 )
 from offkeras.inference.serving import GrpcClient, RestClient, ServingError
 from offkeras.inference.sources import Camera, Isolated, iterate_source, measure
+from offkeras.inference.tracks import Tracker
 from offkeras.inference.trained import TrainedModel, model_names, trained_model
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "Prediction",
     "RestClient",
     "ServingError",
+    "Tracker",
     "TrainedModel",
     "action_row",
     "activation_maps",

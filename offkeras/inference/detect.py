@@ -1,17 +1,16 @@
 """Detects objects in a video, frame by frame."""
 
-import colorsys
 import dataclasses
 import functools
-import time
 
 import numpy as np
 import tensorflow as tf
 
 from offkeras.data.detection_transforms import resize, resized_size
 from offkeras.data.video import write_video
-from offkeras.inference.classify import draw_caption
+from offkeras.inference.detection_drawing import draw_detections
 from offkeras.inference.sources import iterate_source, measure
+from offkeras.inference.tracks import MAX_MISSED, MIN_IOU, Tracker
 from offkeras.models import detection_streaming
 
 
@@ -24,16 +23,28 @@ class FrameDetections:
         boxes: float32 `(N, 4)`, x1, y1, x2, y2 in pixels of the video.
         scores: float32 `(N,)`, 0..1.
         classes: int32 `(N,)`.
+        tracks: int32 `(N,)`, from 1: boxes of one number are one object, as far as
+            a `Tracker` can tell.
     """
 
     timestamp: float
     boxes: np.ndarray
     scores: np.ndarray
     classes: np.ndarray
+    tracks: np.ndarray
 
 
-def detect(video, detector, *, short_side=600, long_side=1000, min_score=0.5):
-    """Detects objects in every frame of a video.
+def detect(
+    video,
+    detector,
+    *,
+    short_side=600,
+    long_side=1000,
+    min_score=0.5,
+    min_iou=MIN_IOU,
+    max_missed=MAX_MISSED,
+):
+    """Detects objects in every frame of a video, and follows them.
 
     A frame passes through the backbone once; its reduced features are kept for the
     next one. Memory does not grow with the length of the video.
@@ -46,24 +57,34 @@ def detect(video, detector, *, short_side=600, long_side=1000, min_score=0.5):
             the detector was trained on,
         long_side: unless their longer side would exceed this.
         min_score: objects below this score are left out.
+        min_iou: least overlap of the boxes of a track, see `Tracker`.
+        max_missed: frames that an object of a track may be missing, see `Tracker`.
 
     Yields:
         A `FrameDetections` a frame.
 
     Raises:
         VideoError: if the video cannot be read to its end.
-        ValueError: if a frame has another size than the first, or `detector` takes
-            more than two frames.
+        ValueError: if a frame has another size than the first, `detector` takes
+            more than two frames, or an option is out of its range.
 
     Example:
 
     ```python
     for frame in detect("street.mp4", detector):
-        print(frame.timestamp, [class_names[i] for i in frame.classes])
+        print(frame.timestamp, [class_names[i] for i in frame.classes], frame.tracks)
     ```
     """
-    size = dict(short_side=short_side, long_side=long_side)
-    for _, found in detect_frames(video, detector, min_score=min_score, **size):
+    stream = detect_frames(
+        video,
+        detector,
+        short_side=short_side,
+        long_side=long_side,
+        min_score=min_score,
+        min_iou=min_iou,
+        max_missed=max_missed,
+    )
+    for _, found in stream:
         yield found
 
 
@@ -76,8 +97,10 @@ def annotate_detections(
     short_side=600,
     long_side=1000,
     min_score=0.5,
+    min_iou=MIN_IOU,
+    max_missed=MAX_MISSED,
 ):
-    """Writes the video with boxes, their classes and frames per second on it.
+    """Writes the video with boxes, tracks, classes and frames per second on it.
 
     Args:
         video: see `detect`.
@@ -87,6 +110,8 @@ def annotate_detections(
         short_side: see `detect`.
         long_side: see `detect`.
         min_score: see `detect`.
+        min_iou: see `detect`.
+        max_missed: see `detect`.
 
     Returns:
         The number of frames.
@@ -98,58 +123,30 @@ def annotate_detections(
         for count, item in enumerate(stream, start=1):  # noqa: B007
             yield item
 
-    size = dict(short_side=short_side, long_side=long_side)
-    stream = counted(detect_frames(video, detector, min_score=min_score, **size))
+    stream = detect_frames(
+        video,
+        detector,
+        short_side=short_side,
+        long_side=long_side,
+        min_score=min_score,
+        min_iou=min_iou,
+        max_missed=max_missed,
+    )
     _, fps = measure(video)
-    write_video(output, draw_detections(stream, class_names), fps=fps)
+    write_video(output, draw_detections(counted(stream), class_names), fps=fps)
     return count
 
 
-def draw_detections(stream, class_names):
-    """Draws the objects and the frames per second so far on every frame.
-
-    Args:
-        stream: what `detect_frames` yields.
-        class_names: names of the classes.
-
-    Yields:
-        uint8 RGB `(H, W, 3)`.
-    """
-    start = time.perf_counter()
-    for count, (frame, found) in enumerate(stream, start=1):
-        rate = count / (time.perf_counter() - start)
-        yield draw_caption(draw_boxes(frame, found, class_names), f"{rate:.0f} fps")
-
-
-def draw_boxes(frame, found, class_names):
-    """Draws detections.
-
-    Args:
-        frame: uint8 RGB `(H, W, 3)`.
-        found: `FrameDetections`.
-        class_names: names of the classes.
-
-    Returns:
-        A copy of the frame with boxes, names and scores.
-    """
-    import cv2
-
-    frame = frame.copy()
-    scale = max(frame.shape[0] / 720, 0.35)
-    for box, score, label in zip(found.boxes, found.scores, found.classes, strict=True):
-        hue = label / len(class_names)
-        color = [round(255 * c) for c in colorsys.hsv_to_rgb(hue, 0.8, 1.0)]
-        left, top, right, bottom = (int(round(float(side))) for side in box)
-        width = max(1, round(2 * scale))
-        cv2.rectangle(frame, (left, top), (right - 1, bottom - 1), color, width)
-        text = f"{class_names[label]} {score:.0%}"
-        origin = (left, max(top - width, round(14 * scale)))
-        font = cv2.FONT_HERSHEY_SIMPLEX
-        cv2.putText(frame, text, origin, font, scale * 0.6, color, width, cv2.LINE_AA)
-    return frame
-
-
-def detect_frames(video, detector, *, short_side=600, long_side=1000, min_score=0.5):
+def detect_frames(
+    video,
+    detector,
+    *,
+    short_side=600,
+    long_side=1000,
+    min_score=0.5,
+    min_iou=MIN_IOU,
+    max_missed=MAX_MISSED,
+):
     """As `detect`, with the frames: to show both.
 
     Args:
@@ -158,12 +155,15 @@ def detect_frames(video, detector, *, short_side=600, long_side=1000, min_score=
         short_side: see `detect`.
         long_side: see `detect`.
         min_score: see `detect`.
+        min_iou: see `detect`.
+        max_missed: see `detect`.
 
     Yields:
         `(frame, detections)`: every frame, uint8 RGB `(H, W, 3)`, and its
         `FrameDetections`.
     """
     step = _single_frame(detector) if _num_frames(detector) == 1 else _pair(detector)
+    tracker = Tracker(min_iou=min_iou, max_missed=max_missed)
     shape, size = None, None
     for index, (timestamp, frame) in enumerate(iterate_source(video)):
         if shape is None:
@@ -180,15 +180,11 @@ def detect_frames(video, detector, *, short_side=600, long_side=1000, min_score=
         sure = np.arange(len(found["scores"])) < found["count"]
         sure &= found["scores"] >= min_score
         height, width = np.array(shape[:2]) / size
-        yield (
-            frame,
-            FrameDetections(
-                timestamp=timestamp,
-                boxes=found["boxes"][sure] * np.float32([width, height] * 2),
-                scores=found["scores"][sure],
-                classes=found["classes"][sure],
-            ),
-        )
+        boxes = found["boxes"][sure] * np.float32([width, height] * 2)
+        classes = found["classes"][sure]
+        tracks = tracker.update(boxes, classes)
+        scores = found["scores"][sure]
+        yield frame, FrameDetections(timestamp, boxes, scores, classes, tracks)
 
 
 def _num_frames(detector):

@@ -8,10 +8,11 @@ JSON lines have an object a window of `classify`
 and an object a frame of `detect`
 
     {"video": "a.mp4", "time": 0.04, "objects":
-        [{"label": "disc", "score": 0.8, "box": [x1, y1, x2, y2]}]}
+        [{"track": 1, "label": "disc", "score": 0.8, "box": [x1, y1, x2, y2]}]}
 
 CSV has a row a window, without the probabilities, or a row an object. Times are in
-seconds, boxes in pixels of the video, right and lower edges exclusive.
+seconds, boxes in pixels of the video, right and lower edges exclusive. Objects of one
+track are one object; every video counts its tracks from 1.
 """
 
 import csv
@@ -24,7 +25,7 @@ from offkeras.metrics import confusion_matrix
 
 COLUMNS = {
     "classify": ("video", "start", "time", "label", "confidence"),
-    "detect": ("video", "time", "label", "score", "x1", "y1", "x2", "y2"),
+    "detect": ("video", "time", "track", "label", "score", "x1", "y1", "x2", "y2"),
 }
 
 
@@ -43,17 +44,18 @@ def action_row(video, prediction, class_names):
 
 def frame_row(video, found, class_names):
     """`FrameDetections` as an object for JSON."""
-    objects = zip(found.classes, found.scores, found.boxes, strict=True)
+    objects = zip(found.tracks, found.classes, found.scores, found.boxes, strict=True)
     return {
         "video": str(video),
         "time": round(float(found.timestamp), 6),
         "objects": [
             {
+                "track": int(track),
                 "label": class_names[label],
                 "score": round(float(score), 6),
                 "box": [round(float(side), 2) for side in box],
             }
-            for label, score, box in objects
+            for track, label, score, box in objects
         ],
     }
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from offkeras import cli, data, inference, models
-from offkeras.inference.detect import FrameDetections, draw_boxes
+from offkeras.inference.detect import FrameDetections
+from offkeras.inference.detection_drawing import TRAIL, draw_boxes
 from tests.detection import SMALL, small_backbone
 
 NAMES = ("disc", "square", "triangle")
@@ -102,15 +103,54 @@ def test_other_models_are_refused(video):
         list(inference.detect(video, three))
 
 
+def found_at(x, y, *, label=1, track=7):
+    box = np.float32([[x - 15, y - 20, x + 15, y + 20]])
+    score, label, track = np.float32([0.9]), np.int32([label]), np.int32([track])
+    return FrameDetections(0.0, box, score, label, track)
+
+
 def test_draws_a_box_in_the_colour_of_its_class():
     frame = np.zeros((96, 128, 3), np.uint8)
-    found = FrameDetections(
-        0.0, np.float32([[30, 40, 60, 80]]), np.float32([0.9]), np.int32([1])
-    )
-    drawn = draw_boxes(frame, found, NAMES)
+    drawn = draw_boxes(frame, found_at(45, 60), NAMES)
     assert frame.max() == 0
     assert drawn[60, 30].argmax() == 1 and drawn[60, 30, 1] == 255  # green: hue 1/3
     assert drawn[79, 45].max() == 255 and drawn[60, 45].max() == 0
+    other = draw_boxes(frame, found_at(45, 60, track=8), NAMES)
+    assert (other != drawn).any(-1).sum() > 5  # the number of the track
+    assert (other == drawn)[40:].all()
+
+
+def test_draws_the_path_of_an_object():
+    """Three pixels a frame to the right, then another object where it was."""
+    frame = np.zeros((120, 300, 3), np.uint8)
+    places = [20 + 3 * i for i in range(60)]
+    stream = [(frame, found_at(x, 80)) for x in places]
+    stream += [(frame, found_at(places[-1], 80, label=0, track=8))]
+    drawn = list(inference.draw_detections(stream, NAMES))
+    assert frame.max() == 0
+    for count, picture in enumerate(drawn[1:-1], start=2):
+        inside = picture[75:86, places[count - 1] - 12 : places[count - 1] + 12]
+        red, green, blue = inside[5, :13].max(0)
+        assert green > 200 > max(red, blue)  # hue 1/3
+        before = np.flatnonzero(picture[80, : places[count - 1] - 20].any(-1))
+        oldest = places[max(count - TRAIL, 0)]
+        assert before.size == 0 or abs(before[0] - oldest) <= 1
+        assert inside[5, 15:].max() == 0  # nothing ahead of it
+    assert (drawn[-1][80, :180] == 0).all()  # the path of the first has gone
+
+
+def test_every_detection_carries_its_track(pair, video):
+    options = dict(short_side=96, min_score=0.0)
+    found = list(inference.detect(video, pair, **options, min_iou=0.4, max_missed=1))
+    tracker = inference.Tracker(min_iou=0.4, max_missed=1)
+    for frame in found:
+        expected = tracker.update(frame.boxes, frame.classes)
+        np.testing.assert_array_equal(frame.tracks, expected)
+        assert len(set(frame.tracks)) == len(frame.boxes) > 0
+    again = list(inference.detect(video, pair, **options))  # numbers begin anew
+    assert again[0].tracks.tolist() == list(range(1, len(again[0].boxes) + 1))
+    with pytest.raises(ValueError, match="`min_iou` to be above 0"):
+        list(inference.detect(video, pair, min_iou=0))
 
 
 def test_command_writes_an_annotated_video(pair, video, tmp_path, capsys):
