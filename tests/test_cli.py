@@ -217,6 +217,8 @@ def test_restore_a_folder_of_images(videos, tmp_path):
     arguments = ["restore", str(folder), "--model", "mpeg4_low", "--output", str(out)]
     cli.main(arguments)
     assert names_of(out) == ["0.png", "1.png"]
+    with pytest.raises(SystemExit, match="--isolated is for video files.*images"):
+        cli.main([*arguments, "--isolated"])
     cli.main(arguments)  # into the folder that is there now
     assert names_of(out) == ["0.png", "1.png", "images/0.png", "images/1.png"]
 
@@ -228,6 +230,7 @@ def test_restore_a_folder_of_images(videos, tmp_path):
         (["classify", "none.mp4", "--model", "x"], "Expected a trained recognizer: "),
         (["classify", "a.mp4", "--whole", "--hop", "2"], "--whole has no use for"),
         (["classify", "a.mp4", "--whole", "--isolated"], "--whole has no use for"),
+        (["classify", "0", "--isolated"], "--isolated is for video files. Received: 0"),
         (["classify", "a.mp4", "--seconds", "2"], "--seconds is for cameras"),
         (["classify", "a.mp4", "--json", "-", "--csv", "-"], "to be -, not both"),
         (["classify", "."], r"Expected videos or images in \.\. Found none"),

@@ -59,11 +59,12 @@ def add_videos(parser, *, cameras=True):
         parser.add_argument(
             "--seconds", type=float, help="how long to look at a camera (default: on)"
         )
-        parser.add_argument(
-            "--isolated",
-            action="store_true",
-            help="decode in a process of its own, for files that nobody vouches for",
-        )
+    parser.add_argument(
+        "--isolated",
+        action="store_true",
+        help="read videos in a process with bounds on memory and time, for files that "
+        "nobody vouches for",
+    )
     parser.add_argument("videos", nargs="+", metavar="VIDEO", help=kinds)
 
 
@@ -71,8 +72,8 @@ def make_jobs(arguments, suffixes):
     """The videos of a command line, each with the files to write for it.
 
     Args:
-        arguments: with `videos`, the options of `suffixes`, and `seconds` and
-            `isolated` where `add_videos` has made them.
+        arguments: with `videos`, `isolated`, the options of `suffixes`, and
+            `seconds` where `add_videos` has made it.
         suffixes: dict from an option to the suffix of its files, or a function from
             the source to it. With one video an option names a file, with several,
             or a folder of videos, a folder that gets a file a video.
@@ -81,7 +82,8 @@ def make_jobs(arguments, suffixes):
         A list of `Job`s.
 
     Raises:
-        ValueError: if a folder holds no video, or two videos have one name.
+        ValueError: if a folder holds no video, two videos have one name, or what
+            cannot be isolated shall be.
     """
     found = [pair for name in arguments.videos for pair in _find(name, arguments)]
     folders = [name for name in arguments.videos if _is_folder_of_videos(name)]
@@ -176,12 +178,16 @@ def _find(name, arguments):
     from offkeras.inference.sources import Camera, Isolated
 
     path = pathlib.Path(name)
-    if "seconds" in arguments and name.isdecimal() and not path.exists():
+    is_camera = "seconds" in arguments and name.isdecimal() and not path.exists()
+    holds_videos = _is_folder_of_videos(name)
+    if arguments.isolated and (is_camera or (path.is_dir() and not holds_videos)):
+        raise ValueError(f"--isolated is for video files. Received: {name}.")
+    if is_camera:
         return [(Camera(int(name), arguments.seconds), f"camera{name}")]
     if getattr(arguments, "seconds", None) is not None:
         raise ValueError(f"--seconds is for cameras. Received: {name}.")
-    kind = Isolated if getattr(arguments, "isolated", False) else str
-    if not _is_folder_of_videos(name):
+    kind = Isolated if arguments.isolated else str
+    if not holds_videos:
         return [(name, path.name) if path.is_dir() else (kind(name), path.stem)]
     return [
         (kind(str(video)), str(video.relative_to(path).with_suffix("")))

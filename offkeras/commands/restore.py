@@ -54,7 +54,7 @@ def run(arguments):
 
     def work(job):
         start, output = time.perf_counter(), job.outputs["output"]
-        if pathlib.Path(job.source).is_dir():
+        if pathlib.Path(str(job.source)).is_dir():
             count = inference.restore_images(
                 job.source, output, model, done=job.bar(), **common
             )
@@ -79,5 +79,5 @@ def run(arguments):
 
 def _suffix(source):
     """That of the file to write: a container that can hold the sound."""
-    path = pathlib.Path(source)
+    path = pathlib.Path(str(source))
     return "" if path.is_dir() else CONTAINERS.get(path.suffix.lower(), ".mp4")

@@ -45,7 +45,7 @@ def open_video(path, max_pixels):
     try:
         container = av.open(str(path), options=limit | FILES_ONLY)
     except (av.error.FFmpegError, ValueError) as error:
-        raise VideoError(path, f"not a readable video ({_reason(error)}).") from error
+        raise VideoError(path, f"not a readable video ({reason(error)}).") from error
     with container:
         cover = av.stream.Disposition.attached_pic
         streams = [s for s in container.streams.video if not s.disposition & cover]
@@ -94,7 +94,7 @@ def _packets(path, container, stream, count, max_frames=None):
                     raise VideoError(path, f"has more than max_frames={max_frames}.")
             yield packet
     except av.error.FFmpegError as error:
-        raise VideoError(path, f"is damaged ({_reason(error)}).") from error
+        raise VideoError(path, f"is damaged ({reason(error)}).") from error
 
 
 def check_whole(path, container, stream, max_pixels):
@@ -190,11 +190,11 @@ def decode(path, container, stream, count=None):
         try:
             frames = packet.decode()
         except av.error.FFmpegError as error:
-            reason = _reason(error)
+            text = reason(error)
             if not stream.codec_context.width:
-                reason = "its size is missing or exceeds max_pixels"
+                text = "its size is missing or exceeds max_pixels"
             raise VideoError(
-                path, f"frame {number} cannot be decoded: {reason}."
+                path, f"frame {number} cannot be decoded: {text}."
             ) from error
         for frame in frames:
             if frame.is_corrupt:
@@ -203,7 +203,7 @@ def decode(path, container, stream, count=None):
             number += 1
 
 
-def _reason(error):
+def reason(error):
     """FFmpeg's reason in one line."""
     return " ".join((getattr(error, "strerror", None) or str(error)).split())
 

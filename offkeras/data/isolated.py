@@ -22,14 +22,20 @@ from pathlib import Path
 
 import numpy as np
 
+from offkeras.data import video
 from offkeras.data._container import MAX_FRAMES, MAX_PIXELS, VideoError
 from offkeras.data.video import VideoInfo
 
 MEMORY = 2**32  # bytes of address space
 TIMEOUT = 60  # seconds
-RECORD = struct.Struct("<cdII")  # kind, seconds, height, width or length of a text
-FRAME, TEXT, ERROR, END = b"F", b"T", b"E", b"."
-MAX_TEXT = 2**14
+# Threads of a library that is not needed take address space, as do heaps a thread.
+ENVIRONMENT = dict.fromkeys(
+    ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MALLOC_ARENA_MAX"), "1"
+)
+# Kind, seconds of a frame or place in a file, height, width or length of what follows.
+RECORD = struct.Struct("<cdII")
+FRAME, TEXT, DATA, ERROR, END = b"F", b"T", b"D", b"E", b"."
+MAX_TEXT, MAX_DATA = 2**14, 2**16
 
 
 def iterate_frames(
@@ -57,18 +63,15 @@ def iterate_frames(
             exceeds its bounds.
     """
     limits = dict(max_pixels=max_pixels, max_frames=max_frames)
-    with _Process(path, "frames", limits, max_memory, timeout) as process:
-        while True:
-            kind, seconds, height, width = process.record()
-            if kind == END:
-                return
-            if kind != FRAME or not math.isfinite(seconds):
-                raise VideoError(path, "its decoder gave no frame.")
-            if not 0 < height * width <= max_pixels:
-                raise VideoError(path, "its decoder gave a frame of a wrong size.")
-            frame = np.empty((height, width, 3), np.uint8)
-            process.read_into(memoryview(frame).cast("B"))
-            yield seconds, frame
+    bounds = dict(max_memory=max_memory, timeout=timeout)
+    with Process(path, _send_frames, limits, **bounds) as process:
+        while (frame := process.frame(process.record(), max_pixels)) is not None:
+            yield frame
+
+
+def _send_frames(channel, path, **limits):
+    for seconds, frame in video.iterate_frames(path, **limits):
+        channel.write_frame(seconds, frame)
 
 
 def probe(
@@ -96,7 +99,8 @@ def probe(
             bounds.
     """
     limits = dict(max_pixels=max_pixels, max_frames=max_frames)
-    with _Process(path, "probe", limits, max_memory, timeout) as process:
+    bounds = dict(max_memory=max_memory, timeout=timeout)
+    with Process(path, _send_info, limits, **bounds) as process:
         kind, _, _, length = process.record()
         if kind != TEXT:
             raise VideoError(path, "its decoder gave no answer.")
@@ -113,15 +117,30 @@ def probe(
     return VideoInfo(str(path), num_frames, fps, height, width, num_frames / fps)
 
 
-class _Process(contextlib.AbstractContextManager):
-    """A process of `_decoder`, and what it writes."""
+def _send_info(channel, path, **limits):
+    info = video.probe(path, **limits)
+    answer = [info.num_frames, info.height, info.width, info.fps]
+    channel.write_text(TEXT, json.dumps(answer))
 
-    def __init__(self, path, task, limits, max_memory, timeout):
+
+class Process(contextlib.AbstractContextManager):
+    """A process with bounds, and what it writes.
+
+    Args:
+        path: the video, for the task and for errors.
+        task: function of a module, called in the process with a `Channel`, `path`
+            and the options.
+        options: keyword arguments, as JSON has them.
+        max_memory: bytes of address space that it may take.
+        timeout: seconds to wait for anything.
+    """
+
+    def __init__(self, path, task, options, *, max_memory=MEMORY, timeout=TIMEOUT):
         self.path, self.timeout = path, timeout
         arguments = {
             "path": os.fspath(path),
-            "task": task,
-            "limits": limits,
+            "task": [task.__module__, task.__name__],
+            "options": options,
             "max_memory": max_memory,
             "timeout": math.ceil(timeout),
         }
@@ -131,17 +150,30 @@ class _Process(contextlib.AbstractContextManager):
                 str(Path(__file__).with_name("_decoder.py")),
                 json.dumps(arguments),
             ],
-            stdin=subprocess.DEVNULL,
+            bufsize=0,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            # Threads of a library that is not needed take address space.
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+            env=os.environ | ENVIRONMENT,
         )
+        os.set_blocking(self.process.stdin.fileno(), False)
 
     def __exit__(self, *error):
         self.process.kill()
+        self.process.stdin.close()
         self.process.stdout.close()
         self.process.wait()
+
+    def send(self, data):
+        """Writes bytes to the process, unless that takes too long or it ends."""
+        view, pipe = memoryview(data).cast("B"), self.process.stdin.fileno()
+        deadline = time.monotonic() + self.timeout
+        while view:
+            self._wait_for(deadline, [], [pipe])
+            try:
+                view = view[os.write(pipe, view) :]
+            except BrokenPipeError as error:
+                raise self._crash() from error
 
     def record(self):
         """The next record; raises the error that it may hold."""
@@ -151,6 +183,19 @@ class _Process(contextlib.AbstractContextManager):
         if kind == ERROR:
             raise VideoError(self.path, self.text(width))
         return kind, seconds, height, width
+
+    def frame(self, record, max_pixels=MAX_PIXELS):
+        """The frame of a record: `(seconds, frame)`, or None if there is no more."""
+        kind, seconds, height, width = record
+        if kind == END:
+            return None
+        if kind != FRAME or not math.isfinite(seconds):
+            raise VideoError(self.path, "its decoder gave no frame.")
+        if not 0 < height * width <= max_pixels:
+            raise VideoError(self.path, "its decoder gave a frame of a wrong size.")
+        frame = np.empty((height, width, 3), np.uint8)
+        self.read_into(memoryview(frame).cast("B"))
+        return seconds, frame
 
     def text(self, length):
         """A text of some length in bytes."""
@@ -163,16 +208,68 @@ class _Process(contextlib.AbstractContextManager):
         deadline = time.monotonic() + self.timeout
         pipe = self.process.stdout.fileno()
         while view:
-            left = max(deadline - time.monotonic(), 0)
-            if not select.select([pipe], [], [], left)[0]:
-                raise VideoError(
-                    self.path, f"could not be decoded within {self.timeout} seconds."
-                )
+            self._wait_for(deadline, [pipe], [])
             count = os.readv(pipe, [view])
             if count == 0:
-                raise VideoError(self.path, f"crashed its decoder ({self._status()}).")
+                raise self._crash()
             view = view[count:]
 
-    def _status(self):
-        status = self.process.wait()
-        return signal.Signals(-status).name if status < 0 else f"status {status}"
+    def _wait_for(self, deadline, readers, writers):
+        left = max(deadline - time.monotonic(), 0)
+        if not any(select.select(readers, writers, [], left)):
+            raise VideoError(
+                self.path, f"could not be decoded within {self.timeout} seconds."
+            )
+
+    def _crash(self):
+        try:
+            status = self.process.wait(self.timeout)
+        except subprocess.TimeoutExpired:  # it has only closed its end
+            status = "no answer"
+        if isinstance(status, int):
+            status = signal.Signals(-status).name if status < 0 else f"status {status}"
+        return VideoError(self.path, f"crashed its decoder ({status}).")
+
+
+class Channel:
+    """The end of a task: what it reads, and the records that it writes.
+
+    Args:
+        reader: binary file.
+        writer: binary file.
+        extend_time: function called before every record: more time is given then.
+    """
+
+    def __init__(self, reader, writer, extend_time):
+        self.reader, self.writer, self.extend_time = reader, writer, extend_time
+
+    def read_into(self, view):
+        """Fills a view of bytes."""
+        while view:
+            count = self.reader.readinto(view)
+            if not count:
+                raise EOFError("the reader has gone.")
+            view = view[count:]
+
+    def write(self, kind, place=0.0, height=0, width=0, data=b""):
+        """Writes a record and what follows it."""
+        self.extend_time()
+        self.writer.write(RECORD.pack(kind, place, height, width))
+        self.writer.write(data)
+        self.writer.flush()
+
+    def write_frame(self, seconds, frame):
+        """Writes a frame, uint8 RGB `(H, W, 3)`."""
+        self.write(FRAME, seconds, *frame.shape[:2], frame.data)
+
+    def write_text(self, kind, text):
+        """Writes a text."""
+        data = text.encode()[:MAX_TEXT]
+        self.write(kind, width=len(data), data=data)
+
+    def write_data(self, place, data):
+        """Writes bytes of a file, from a place in it on."""
+        view = memoryview(data).cast("B")
+        for start in range(0, len(view), MAX_DATA):
+            part = view[start : start + MAX_DATA]
+            self.write(DATA, place + start, width=len(part), data=part)

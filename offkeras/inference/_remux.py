@@ -17,12 +17,12 @@ from offkeras.data._container import (
     decode,
     frame_time,
     open_video,
-    written_whole,
+    reason,
 )
 from offkeras.data._packets import PacketCount
 
 CODEC = "libx264"
-CONTAINERS = (".mp4", ".mov", ".mkv")
+CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
 
 
 class SourceFrame(typing.NamedTuple):
@@ -100,38 +100,36 @@ def _check_order(path, number, previous, source):
 
 
 @contextlib.contextmanager
-def remux(path, output, *, crf, audio):
-    """A writer of H.264 beside the sound of a video.
-
-    The file appears under its name only once it is complete.
+def remux(path, file, *, container, crf, audio):
+    """A reader of a video, and a writer of H.264 beside its sound.
 
     Args:
         path: the video whose clock and sound are kept.
-        output: file to write, `.mp4`, `.mov` or `.mkv`.
+        file: binary file to write, which can seek.
+        container: one of the values of `CONTAINERS`.
         crf: quality of x264, 0 (lossless) to 51.
         audio: whether to copy the sound.
 
     Yields:
-        A function `write(array, source)`: the uint8 RGB array to show in the place
-        of a `SourceFrame`.
+        What `read_source` gives, and a function `write(array, source)`: the uint8
+        RGB array to show in the place of a `SourceFrame`.
 
     Raises:
-        ValueError: if the container cannot hold the sound of the video.
+        VideoError: also if the sound cannot be copied, or `container` cannot hold it.
     """
     import av
 
     check_encoder(CODEC)
     with (
         open_video(path, MAX_PIXELS) as (source, video),
-        written_whole(output) as partial,
-        av.open(str(partial), "w") as target,
+        av.open(file, "w", format=container) as target,
     ):
         tracks = source.streams.audio if audio else ()
         start = _start(video, tracks)
         stream = target.add_stream(CODEC, rate=video.average_rate or video.guessed_rate)
         stream.options = {"crf": str(crf)}
         stream.codec_context.time_base = video.time_base
-        sound = _Sound(source, target, tracks, start, output)
+        sound = _Sound(path, source, target, tracks, start)
         durations = {}  # of frames that the encoder still holds
         coding = None  # that of the first frame, for all
 
@@ -152,7 +150,7 @@ def remux(path, output, *, crf, audio):
             durations[encoded.pts] = round(frame.duration / video.time_base)
             mux(stream.encode(encoded))
 
-        yield write
+        yield read_source(path), write
         mux(stream.encode())
         sound.copy_until(math.inf)
 
@@ -177,16 +175,17 @@ def _configure(context, array, frame):
 class _Sound:
     """The audio packets of a video, copied as they are."""
 
-    def __init__(self, source, target, tracks, start, output):
-        self.target, self.start = target, start
+    def __init__(self, path, source, target, tracks, start):
+        self.path, self.target, self.start = path, target, start
         self.streams = {}
         for track in tracks:
             try:
                 self.streams[track.index] = target.add_stream_from_template(track)
             except ValueError as error:
-                raise ValueError(
-                    f"{output}: this container cannot hold the sound of the video "
-                    f"({error}). Write an .mkv, or leave the sound out."
+                raise VideoError(
+                    path,
+                    f"its sound cannot be copied: {error}. Write an .mkv, or leave "
+                    "the sound out.",
                 ) from error
         packets = source.demux(*tracks) if tracks else ()
         self.packets = (packet for packet in packets if packet.size)
@@ -194,11 +193,26 @@ class _Sound:
 
     def copy_until(self, time):
         """Copies the packets up to a time in seconds."""
+        import av
+
+        try:
+            self._copy_until(time)
+        except av.error.FFmpegError as error:
+            raise VideoError(
+                self.path,
+                f"its sound cannot be copied ({reason(error)}). Leave it out.",
+            ) from error
+
+    def _copy_until(self, time):
         while True:
             packet = self.waiting or next(self.packets, None)
             self.waiting = packet
             if packet is None:
                 return
+            if packet.dts is None or packet.pts is None:
+                raise VideoError(
+                    self.path, "its sound has no time stamps. Leave it out."
+                )
             if packet.dts * packet.time_base - self.start > time:
                 return
             shift = round(self.start / packet.time_base)

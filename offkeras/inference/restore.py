@@ -9,8 +9,9 @@ import shutil
 
 import tensorflow as tf
 
-from offkeras.inference import _remux, _tiles
-from offkeras.inference.sources import Camera, find_images, iterate_source
+from offkeras.data._container import written_whole
+from offkeras.inference import _isolated_remux, _remux, _tiles
+from offkeras.inference.sources import Camera, Isolated, find_images, iterate_source
 from offkeras.models.artifact_removal import target_index
 from offkeras.models.artifact_streaming import streaming
 
@@ -31,8 +32,8 @@ def restore(video, model, *, tile=None):
 
     Args:
         video: path of a video file, whose colours of more than 8 bits are rounded
-            to 8, or of a folder of images, or a `Camera` or its number, see
-            `iterate_source`.
+            to 8, or of a folder of images, a `Camera` or its number, or an
+            `Isolated` file, see `iterate_source`.
         model: a `DnCNN` or an `OFFArtifactRemover`.
         tile: largest height and width of a tile in pixels. Default: as above.
 
@@ -53,7 +54,7 @@ def restore(video, model, *, tile=None):
     ```
     """
     start = None
-    for source, restored in _restored(video, model, tile):
+    for source, restored in _restored(_read_source(video), model, tile):
         start = source.time if start is None else start
         yield float(source.time - start), restored
 
@@ -71,8 +72,12 @@ def restore_file(
 
     The file appears under its name only once it is complete.
 
+    An `Isolated` video is decoded, its sound copied and the new file encoded in one
+    process with bounds on memory and time, which may write no file: the bytes of
+    the new one come from there as data.
+
     Args:
-        video: path of a video file.
+        video: path of a video file, or an `Isolated` one.
         output: path of the `.mp4`, `.mov` or `.mkv` to write, in H.264.
         model: a `DnCNN` or an `OFFArtifactRemover`.
         tile: see `restore`.
@@ -86,7 +91,8 @@ def restore_file(
 
     Raises:
         VideoError: see `restore`.
-        ValueError: if an argument is wrong, or the container cannot hold the sound.
+            Also if the container cannot hold the sound.
+        ValueError: if an argument is wrong.
 
     Example:
 
@@ -97,10 +103,17 @@ def restore_file(
     _check_output(video, output)
     if not 0 <= crf <= 51:
         raise ValueError(f"Expected `crf` to be 0 to 51. Received: {crf}.")
-    with _remux.remux(video, output, crf=crf, audio=audio) as write:
-        for count, (source, restored) in enumerate(
-            _restored(video, model, tile), start=1
-        ):
+    isolated = isinstance(video, Isolated)
+    remux = _isolated_remux.remux if isolated else _remux.remux
+    container = _remux.CONTAINERS[pathlib.Path(output).suffix.lower()]
+    with (
+        written_whole(output) as partial,
+        open(partial, "wb") as file,
+        remux(str(video), file, container=container, crf=crf, audio=audio) as opened,
+    ):
+        sources, write = opened
+        pairs = _restored(sources, model, tile)
+        for count, (source, restored) in enumerate(pairs, start=1):
             write(_split(source.rgb, restored) if split else restored, source)
             if done:
                 done(count)
@@ -139,7 +152,7 @@ def restore_images(folder, output, model, *, tile=None, split=False, done=None):
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        stream = zip(names, _restored(folder, model, tile), strict=True)
+        stream = zip(names, _restored(_read_source(folder), model, tile), strict=True)
         for count, (name, (source, restored)) in enumerate(stream, start=1):
             image = _split(source.rgb, restored) if split else restored
             PIL.Image.fromarray(image).save(partial / name)
@@ -152,7 +165,7 @@ def restore_images(folder, output, model, *, tile=None, split=False, done=None):
 
 
 def _check_output(video, output):
-    video, output = pathlib.Path(video), pathlib.Path(output)
+    video, output = pathlib.Path(str(video)), pathlib.Path(output)
     if output.suffix.lower() not in _remux.CONTAINERS:
         raise ValueError(
             f"Expected `output` to end in one of {', '.join(_remux.CONTAINERS)}. "
@@ -173,17 +186,20 @@ def _split(before, after):
     return frame
 
 
-def _restored(video, model, tile):
+def _restored(sources, model, tile):
     """Yields every `SourceFrame` with its restoration."""
     _check_model(model)
     # The restoration may be a frame ahead: that one frame waits in the tee.
-    sources, ahead = itertools.tee(_read_source(video))
+    sources, ahead = itertools.tee(sources)
     restored = _restore_frames((source.rgb for source in ahead), model, tile)
     return zip(sources, restored, strict=True)
 
 
 def _read_source(video):
     """Yields the `SourceFrame`s of a video, of a folder or of a camera."""
+    if isinstance(video, Isolated):
+        yield from _isolated_remux.read_source(video.path)
+        return
     if not isinstance(video, (int, Camera)) and not pathlib.Path(video).is_dir():
         yield from _remux.read_source(video)
         return

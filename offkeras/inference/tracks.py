@@ -16,8 +16,9 @@ class Tracker:
     detection waits some frames before it ends.
 
     It sees neither pixels nor motion: by default an object that moves by more than
-    half its size between two frames becomes another one. Memory is that of the tracks that
-    have not ended, at most `max_missed + 1` times the detections of a frame.
+    half its size between two frames becomes another one. Memory is that of the
+    tracks that have not ended, at most `max_missed + 1` times the detections of a
+    frame.
 
     Args:
         min_iou: least intersection over union of two boxes of a track, above 0.

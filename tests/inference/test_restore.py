@@ -12,12 +12,6 @@ from offkeras.inference import _remux, _tiles
 from offkeras.models import DnCNN, OFFArtifactRemover
 
 
-@pytest.fixture(scope="module")
-def identity():
-    """An untrained model returns its input."""
-    return DnCNN(width=4, depth=2)
-
-
 def random_model(num_frames):
     """A model that changes frames by some grey levels; 0 frames: DnCNN."""
     if num_frames == 0:

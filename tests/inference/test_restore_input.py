@@ -6,15 +6,8 @@ import pytest
 
 from offkeras import data, inference
 from offkeras.inference import _remux
-from offkeras.models import DnCNN
 
 GOP = {"g": "12", "bf": "3"}
-
-
-@pytest.fixture(scope="module")
-def identity():
-    """An untrained model returns its input."""
-    return DnCNN(width=4, depth=2)
 
 
 def test_a_truncated_file_is_refused_before_the_first_frame(encode, identity, tmp_path):
