@@ -1,10 +1,14 @@
 """`offkeras export`."""
 
+import json
 from pathlib import Path
 
-TARGETS = ("savedmodel", "litert", "tensorrt", "onnx")
+TARGETS = ("savedmodel", "litert", "tensorrt", "onnx", "keras")
+SHAPED = tuple(target for target in TARGETS if target != "keras")
 # Options that not every target has.
 SPECIAL = {
+    "segments": SHAPED,
+    "size": SHAPED,
     "quantize": ("litert", "tensorrt"),
     "calibrate": ("litert", "tensorrt"),
     "signature": ("tensorrt", "onnx"),
@@ -15,14 +19,19 @@ def add_parser(commands):
     """Adds the command."""
     parser = commands.add_parser(
         "export",
-        help="write a trained model for servers, phones and GPUs",
+        help="write a trained model for servers, phones and GPUs, or half as large",
         epilog="example: offkeras export runs/demo --to litert --segments 4 --out demo",
     )
     parser.add_argument(
         "model",
         help="name of a trained model, output folder of a training, or .keras file",
     )
-    parser.add_argument("--to", required=True, choices=TARGETS, help="format")
+    parser.add_argument(
+        "--to",
+        required=True,
+        choices=TARGETS,
+        help="format; keras is a folder for --model with weights rounded to bfloat16",
+    )
     parser.add_argument("--out", required=True, help="folder to write to")
     parser.add_argument(
         "--segments", type=int, help="frames of a clip, where the model leaves it open"
@@ -57,7 +66,7 @@ def run(arguments):
     for option, targets in SPECIAL.items():
         if getattr(arguments, option) is not None and arguments.to not in targets:
             raise ValueError(
-                f"--{option} is for --to {' and '.join(targets)}. "
+                f"--{option} is for --to {', '.join(targets[:-1])} and {targets[-1]}. "
                 f"Received: --to {arguments.to}."
             )
     found = inference.trained_model(arguments.model)
@@ -81,7 +90,23 @@ def run(arguments):
         written = export.tensorrt(
             model, out, signature=signature, **quantized, **options
         )
-    else:
+    elif arguments.to == "onnx":
         written = out / f"{signature}.onnx"
         export.onnx(model, written, signature=signature, **options)
+    else:
+        written = _compact(found, model, out)
     print(written)
+
+
+def _compact(found, model, out):
+    """A folder as `trained_model` finds it."""
+    from offkeras import export
+
+    path = export.compact(model, out / f"{found.kind}.keras")
+    if found.class_names:
+        labels = "".join(f"{name}\n" for name in found.class_names)
+        path.with_name("labels.txt").write_text(labels, "utf-8")
+    if found.defaults:
+        text = json.dumps(found.defaults) + "\n"
+        path.with_name("defaults.json").write_text(text, "utf-8")
+    return path
