@@ -119,9 +119,11 @@ class ReplicatedModel(keras.Model):
       looks for infinities in those of the first, before they are summed. Here the
       sum is taken first (`train_step`, `compile`).
     - It weights all replicas alike, also where they have unequally many samples,
-      as with 5 samples on 2 devices; and the mean over no sample is not a number.
-      Here samples are weighted alike, and a batch of fewer samples than replicas
-      is repeated (`train_step`, `fit`).
+      as with 5 samples on 2 devices, in the gradient and in the losses of single
+      outputs that it logs; and the mean over no sample is not a number. Here
+      samples are weighted alike, and a batch of fewer samples than replicas is
+      repeated, and counts as that many in the mean of an epoch (`train_step`,
+      `_samples_counted`, `fit`).
     - Batch normalization takes the statistics of each replica (`fit`).
     - On several machines it averages a first batch over them to build the metrics,
       and the metrics of a step along their first axis, which they do not have;
@@ -142,7 +144,8 @@ class ReplicatedModel(keras.Model):
         share = size / replica.all_reduce("SUM", size)
         with tf.GradientTape() as tape:
             outputs = self(x, training=True)
-            loss = self.compute_loss(x, y, outputs, sample_weight, training=True)
+            with self._samples_counted(size):
+                loss = self.compute_loss(x, y, outputs, sample_weight, training=True)
             # Keras has divided it by the replicas, as if all had equally many.
             loss *= replica.num_replicas_in_sync
             scaled = self.optimizer.scale_loss(loss * share)
@@ -170,7 +173,7 @@ class ReplicatedModel(keras.Model):
         if cluster.machines()[0]:
             cluster.agree(strategy, initial_epoch, "number of epochs that are done")
         size = keras.tree.flatten(dataset.element_spec)[0].shape[0]
-        if size is not None and size < strategy.num_replicas_in_sync:
+        if size is None or size < strategy.num_replicas_in_sync:
             dataset = dataset.map(self._repeat)
         with strategy.scope():
             self._symbolic_build(data_batch=dataset.element_spec)
@@ -182,14 +185,35 @@ class ReplicatedModel(keras.Model):
                 **kwargs,
             )
 
+    @contextlib.contextmanager
+    def _samples_counted(self, size):
+        """Means over samples of the losses of single outputs.
+
+        Keras counts the static size of a part, or 1 where parts are unequal.
+        """
+        trackers = self._compile_loss.metrics if self._compile_loss else []
+        before = [(tracker.total + 0.0, tracker.count + 0.0) for tracker in trackers]
+        for tracker in trackers:
+            tracker.reset_state()
+        yield
+        for tracker, (total, count) in zip(trackers, before, strict=True):
+            tracker.total.assign(total + tracker.total / tracker.count * size)
+            tracker.count.assign(count + size)
+
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         """Nothing: `fit` has built what there is to build."""
 
     def _repeat(self, *batch):
-        """(batch, ...) -> (batch * replicas, ...): the same means."""
+        """A batch of fewer samples than replicas, as often: the same means."""
         count = self.distribute_strategy.num_replicas_in_sync
-        repeat = keras.tree.map_structure(lambda x: tf.concat([x] * count, 0), batch)
-        return repeat if len(repeat) > 1 else repeat[0]
+        size = tf.shape(keras.tree.flatten(batch)[0])[0]
+        times = tf.where(size < count, count, 1)
+
+        def repeat(x):
+            return tf.tile(x, [times] + [1] * (x.shape.rank - 1))
+
+        repeated = keras.tree.map_structure(repeat, batch)
+        return repeated if len(repeated) > 1 else repeated[0]
 
     @contextlib.contextmanager
     def _global_statistics(self):

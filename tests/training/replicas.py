@@ -15,19 +15,21 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from training import distribution  # noqa: E402
 
 STEPS = 20
-# batch, clip_norm, precision
+# batch, size of the last batch, clip_norm, precision
 CASES = {
-    "even": (4, None, "float32"),
-    "unequal parts": (3, None, "float32"),
-    "fewer samples than replicas": (1, None, "float32"),
-    "clipped": (3, 0.05, "float32"),
-    "mixed_bfloat16": (4, 0.05, "mixed_bfloat16"),
-    "mixed_float16": (3, 0.05, "mixed_float16"),
+    "even": (4, 4, None, "float32"),
+    "unequal parts": (3, 3, None, "float32"),
+    "fewer samples than replicas": (1, 1, None, "float32"),
+    "partial last batch": (4, 3, None, "float32"),
+    "last batch of one": (4, 1, None, "float32"),
+    "clipped": (3, 3, 0.05, "float32"),
+    "mixed_bfloat16": (4, 4, 0.05, "mixed_bfloat16"),
+    "mixed_float16": (3, 3, 0.05, "mixed_float16"),
 }
 
 
 class Losses(keras.callbacks.Callback):
-    """Loss and accuracy of every step."""
+    """Losses and accuracies of every step."""
 
     def on_train_begin(self, logs=None):
         self.losses = []
@@ -40,26 +42,29 @@ class Losses(keras.callbacks.Callback):
         self.losses.append([float(results[name]) for name in sorted(results)])
 
 
-def train(strategy, batch, clip_norm, precision):
+def train(strategy, batch, last, clip_norm, precision):
     keras.config.set_dtype_policy(precision)
     keras.utils.set_random_seed(0)
-    frames = np.random.default_rng(0).normal(size=(STEPS * batch, 8, 8, 3))
+    count = (STEPS - 1) * batch + last
+    frames = np.random.default_rng(0).normal(size=(count, 8, 8, 3))
     labels = np.arange(len(frames)) % 3
     dataset = tf.data.Dataset.from_tensor_slices(
-        ({"frames": frames.astype("float32")}, {"logits": labels})
-    ).batch(batch, drop_remainder=True)
+        ({"frames": frames.astype("float32")}, {"logits": labels, "last": labels == 2})
+    ).batch(batch, drop_remainder=last == batch)
     with strategy.scope():
         inputs = keras.Input((8, 8, 3), name="frames")
         x = layers.Conv2D(8, 3)(inputs)
         x = layers.ReLU()(layers.BatchNormalization()(x))
         x = layers.GlobalAveragePooling2D()(x)
         logits = layers.Dense(3, dtype="float32", name="logits")(x)
-        model = keras.Model({"frames": inputs}, {"logits": logits})
+        last = layers.Dense(1, dtype="float32", name="last")(x)
+        model = keras.Model({"frames": inputs}, {"logits": logits, "last": last})
         trainer = distribution.replicated(model, strategy)
         trainer.compile(
             keras.optimizers.SGD(0.1, momentum=0.9, global_clipnorm=clip_norm),
             loss={
-                "logits": keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+                "logits": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+                "last": keras.losses.BinaryCrossentropy(from_logits=True),
             },
             metrics={"logits": "accuracy"},
             jit_compile=False,

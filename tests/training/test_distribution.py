@@ -43,10 +43,18 @@ def steps(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "case", ["even", "unequal parts", "fewer samples than replicas", "clipped"]
+    "case",
+    [
+        "even",
+        "unequal parts",
+        "fewer samples than replicas",
+        "partial last batch",
+        "last batch of one",
+        "clipped",
+    ],
 )
 def test_twenty_steps_on_two_replicas_are_those_of_one(steps, case):
-    """Batch normalization, loss and accuracy included."""
+    """Batch normalization, the losses of both outputs and accuracy included."""
     for kind in ("losses", "weights"):
         one, two = (steps[f"{case}/{replicas}/{kind}"] for replicas in (1, 2))
         np.testing.assert_allclose(one, two, atol=1e-5)
@@ -75,10 +83,15 @@ def root(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "task", ["restoration", pytest.param("detection", marks=pytest.mark.slow)]
+    "task",
+    [
+        "restoration",
+        pytest.param("detection", marks=pytest.mark.slow),
+        pytest.param("action", marks=pytest.mark.slow),
+    ],
 )
 def test_a_training_on_two_devices_is_that_on_one(root, tmp_path, task):
-    """Losses and validation; 3 crops are in unequal parts."""
+    """All losses and validation; 3 crops and 5 clips are in unequal parts."""
     # Two devices first: TensorFlow divides its CPU before it begins.
     runs = [(task, tmp_path / "two", TWO), (task, tmp_path / "one", ())]
     process = miniatures.start(root, runs)
