@@ -9,8 +9,9 @@ writes into the output folder: the others have folders of their own, which they
 delete. They read the checkpoints of a run that is resumed, so all must see the
 output folder.
 
-A machine that is lost ends the run on the others, within `LOST_AFTER` seconds and
-a few, and `--resume` on all of them goes on from the last whole epoch.
+A machine that is lost, or stands still, ends the run on the others, within
+`LOST_AFTER` seconds and a few, and `--resume` on all of them goes on from the last
+whole epoch.
 """
 
 import atexit
@@ -193,11 +194,12 @@ def _advice(what):
 
 
 def _is_reachable(address):
+    """Whether TensorFlow greets: a process that stands still is connected to, only."""
     try:
-        socket.create_connection(_host_and_port(address), timeout=INTERVAL).close()
+        with socket.create_connection(_host_and_port(address), INTERVAL) as connection:
+            return bool(connection.recv(1))
     except OSError:
         return False
-    return True
 
 
 def _host_and_port(address):

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 from tests import training_miniatures as miniatures
 from training import cluster
@@ -44,6 +45,13 @@ def end(processes, timeout=400):
     """What the machines printed, and how they ended."""
     outputs = [process.communicate(timeout=timeout)[0] for process in processes]
     return outputs, [process.returncode for process in processes]
+
+
+def wait_until(condition, timeout=200):
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
 
 
 def losses(output):
@@ -92,10 +100,7 @@ def test_a_lost_machine_ends_the_other_and_the_run_resumes(root, tmp_path, lost)
     output = tmp_path / "run"
     many = ("--epochs", "2000")
     processes = start(root, "restoration", output, many)
-    deadline = time.monotonic() + 200
-    while not (output / "last.weights.h5").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    wait_until((output / "last.weights.h5").exists)
     os.kill(processes[lost].pid, signal.SIGKILL)
     killed = time.monotonic()
     (text,), (status,) = end([processes[1 - lost]], timeout=100)
@@ -106,12 +111,28 @@ def test_a_lost_machine_ends_the_other_and_the_run_resumes(root, tmp_path, lost)
     assert 1 <= done < 2000
     # Both go on, from the checkpoint that the chief wrote, and are lost again.
     processes = start(root, "restoration", output, (*many, "--resume"))
-    deadline = time.monotonic() + 200
-    while len(losses(output)) < done + 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    wait_until(lambda: len(losses(output)) >= done + 2)
     os.kill(processes[1].pid, signal.SIGKILL)
     assert end([processes[0]], timeout=100)[1] == [cluster.LOST]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("frozen", [0, 1])
+def test_a_frozen_machine_ends_the_other(root, tmp_path, frozen):
+    output = tmp_path / "run"
+    processes = start(root, "restoration", output, ("--epochs", "2000"))
+    wait_until((output / "last.weights.h5").exists)
+    os.kill(processes[frozen].pid, signal.SIGSTOP)
+    stopped = time.monotonic()
+    try:
+        (text,), (status,) = end([processes[1 - frozen]], timeout=200)
+        assert time.monotonic() - stopped < cluster.LOST_AFTER + 20
+    finally:
+        os.kill(processes[frozen].pid, signal.SIGCONT)
+    assert status == cluster.LOST, text
+    assert "Start all machines again with --resume" in text
+    # It goes on alone, sees that, and ends too.
+    assert end([processes[frozen]], timeout=100)[1] == [cluster.LOST]
 
 
 def test_who_is_the_chief(monkeypatch):
@@ -134,8 +155,9 @@ def test_wrong_tf_config(monkeypatch, value):
         cluster.machines()
 
 
-def test_a_machine_that_cannot_be_reached(monkeypatch, capsys):
-    """Here one that is never there; a lost one has less time."""
+@pytest.mark.parametrize("listens", [False, True])
+def test_a_machine_that_cannot_be_reached(monkeypatch, capsys, listens):
+    """One that is never there, or does not answer; a lost one has less time."""
 
     class Left(BaseException):
         pass
@@ -146,7 +168,18 @@ def test_a_machine_that_cannot_be_reached(monkeypatch, capsys):
     monkeypatch.setattr(cluster, "_leave", leave)
     monkeypatch.setattr(cluster, "START_TIMEOUT", 0.3)
     monkeypatch.setattr(cluster, "INTERVAL", 0.1)
-    (address,) = free_addresses(1)
-    with pytest.raises(Left, match=str(cluster.LOST)):
-        cluster._watch({1: address})
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        if listens:
+            silent.listen()
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(Left, match=str(cluster.LOST)):
+            cluster._watch({1: address})
     assert f"Machine 1 ({address}) cannot be reached" in capsys.readouterr().err
+
+
+def test_a_machine_that_lives_is_reached():
+    (address,) = free_addresses(1)
+    server = tf.distribute.Server({"worker": [address]}, "worker", 0)
+    assert server.target.endswith(address.removeprefix("127.0.0.1"))
+    assert cluster._is_reachable(address)
