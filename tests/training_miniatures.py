@@ -5,6 +5,7 @@ python tests/training_miniatures.py ROOT '[["restoration", "OUTPUT", ["--seed", 
 trains in a process of its own, on the data of `write_data(ROOT)`.
 """
 
+import atexit
 import json
 import os
 import subprocess
@@ -24,6 +25,7 @@ from keras import layers  # noqa: E402
 
 from offkeras import backbones  # noqa: E402
 from offkeras.backbones.bn_inception import LEVELS  # noqa: E402
+from offkeras.data import septuplets  # noqa: E402
 from offkeras.data.moving_objects_files import write_moving_objects  # noqa: E402
 from training import (  # noqa: E402
     action_recognition,
@@ -109,6 +111,18 @@ def run(task, root, output, options=()):
         TASKS[task]([*arguments(task, root, output), *options])
 
 
+def count_crops():
+    """Prints at the end how many crops of septuplets were read to train on."""
+    crops, load = [], septuplets.Septuplets._load_numpy
+
+    def counted(self, index, corner, *, crop):
+        crops.extend([index] if crop else [])
+        return load(self, index, corner, crop=crop)
+
+    septuplets.Septuplets._load_numpy = counted
+    atexit.register(lambda: print(f"{len(crops)} crops were read"))
+
+
 def start(root, runs, **environment):
     """Starts a process that trains; `runs` are (task, output, options)."""
     runs = [(task, str(output), list(options)) for task, output, options in runs]
@@ -138,5 +152,6 @@ def last_checkpoint(output):
 
 
 if __name__ == "__main__":
+    count_crops()
     for task, output, options in json.loads(sys.argv[2]):
         run(task, sys.argv[1], output, options)

@@ -19,7 +19,7 @@ class Clips:
 
     class_names: tuple
     steps_per_epoch: int
-    train: Callable  # (stage, initial_epoch, epochs) -> dataset of (frames, labels)
+    train: Callable  # (stage, initial_epoch, epochs, part) -> (frames, labels)
     validation: Callable  # (stage) -> dataset, None where nothing is held out
     test: tf.data.Dataset
 

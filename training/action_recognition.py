@@ -163,8 +163,10 @@ def fit(model, stage, outputs, clips, o, strategy):
     if validation is not None:
         validation = Validation(model, outputs, validation)
         callbacks[1:1] = [validation, keep_best(folder, outputs, log)]
+    part = distribution.part_of_batch(o.batch_size, strategy)
+    train = clips.train(stage, initial_epoch=done, epochs=epochs, part=part)
     trainer.fit(
-        with_targets(clips.train(stage, initial_epoch=done, epochs=epochs), model),
+        with_targets(train, model),
         initial_epoch=done,
         epochs=epochs,
         steps_per_epoch=clips.steps_per_epoch,

@@ -168,7 +168,12 @@ def fit(model, o, strategy):
     if done == o.epochs:
         return
     train = clips.train_dataset(
-        crop=o.crop or None, seed=o.seed, initial_epoch=done, epochs=o.epochs, **crops
+        crop=o.crop or None,
+        seed=o.seed,
+        initial_epoch=done,
+        epochs=o.epochs,
+        part=distribution.part_of_batch(o.batch_size, strategy),
+        **crops,
     )
     trainer.fit(
         train.map(lambda frames, target: ({"frames": frames}, {"restored": target})),

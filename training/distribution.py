@@ -5,6 +5,7 @@ things would then differ from one device, and `ReplicatedModel` puts them right.
 """
 
 import contextlib
+import functools
 
 import keras
 import tensorflow as tf
@@ -72,6 +73,32 @@ def may_compile(strategy):
     """
     one = strategy.num_replicas_in_sync == 1
     return "auto" if one and tf.config.list_logical_devices("GPU") else False
+
+
+def part_of_batch(batch_size, strategy):
+    """What this machine trains on of every batch, and the others do not read.
+
+    Args:
+        batch_size: samples of a step, over all devices.
+        strategy: the strategy of `make_strategy`.
+
+    Returns:
+        `(first, end)`, for `train_dataset`; None for one machine. Devices have one
+        sample more or less, and fewer samples than devices go to all machines.
+    """
+    addresses, index = cluster.machines()
+    if not addresses:
+        return None
+    replicas = strategy.num_replicas_in_sync
+    if batch_size < replicas:
+        return 0, batch_size
+    devices = replicas // len(addresses)
+    first, end = (
+        machine * devices * (batch_size // replicas)
+        + min(machine * devices, batch_size % replicas)
+        for machine in (index, index + 1)
+    )
+    return first, end
 
 
 def forward(model):
@@ -168,15 +195,23 @@ class ReplicatedModel(keras.Model):
         return results
 
     def fit(self, dataset, *, initial_epoch=0, **kwargs):
-        """As in Keras, from a `tf.data.Dataset` of batches for all replicas."""
+        """As in Keras, from a `tf.data.Dataset` of batches.
+
+        On several machines it has the batches of this one, see `part_of_batch`.
+        """
         strategy = self.distribute_strategy
-        if cluster.machines()[0]:
+        machines = len(cluster.machines()[0]) or 1
+        if machines > 1:
             cluster.agree(strategy, initial_epoch, "number of epochs that are done")
+        devices = strategy.num_replicas_in_sync // machines
         size = keras.tree.flatten(dataset.element_spec)[0].shape[0]
-        if size is None or size < strategy.num_replicas_in_sync:
-            dataset = dataset.map(self._repeat)
+        if size is None or size < devices:
+            dataset = dataset.map(functools.partial(repeat, count=devices))
         with strategy.scope():
             self._symbolic_build(data_batch=dataset.element_spec)
+        if machines > 1:
+            parts = divide(dataset, devices)
+            dataset = strategy.distribute_datasets_from_function(lambda context: parts)
         with self._global_statistics():
             return super().fit(
                 dataset,
@@ -203,18 +238,6 @@ class ReplicatedModel(keras.Model):
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         """Nothing: `fit` has built what there is to build."""
 
-    def _repeat(self, *batch):
-        """A batch of fewer samples than replicas, as often: the same means."""
-        count = self.distribute_strategy.num_replicas_in_sync
-        size = tf.shape(keras.tree.flatten(batch)[0])[0]
-        times = tf.where(size < count, count, 1)
-
-        def repeat(x):
-            return tf.tile(x, [times] + [1] * (x.shape.rank - 1))
-
-        repeated = keras.tree.map_structure(repeat, batch)
-        return repeated if len(repeated) > 1 else repeated[0]
-
     @contextlib.contextmanager
     def _global_statistics(self):
         """Batch normalization over all replicas, while the model is trained."""
@@ -230,3 +253,30 @@ class ReplicatedModel(keras.Model):
         finally:
             for layer in layers:
                 layer.synchronized = False
+
+
+def repeat(*batch, count):
+    """A batch of fewer samples than `count`, as often: the same means."""
+    size = tf.shape(keras.tree.flatten(batch)[0])[0]
+    times = tf.where(size < count, count, 1)
+    repeated = keras.tree.map_structure(
+        lambda x: tf.tile(x, [times] + [1] * (x.shape.rank - 1)), batch
+    )
+    return repeated if len(repeated) > 1 else repeated[0]
+
+
+def divide(dataset, count):
+    """Every batch as `count` batches, of one sample more or less."""
+    if count == 1:
+        return dataset
+
+    def parts(*batch):
+        batch = batch if len(batch) > 1 else batch[0]
+        size = tf.shape(keras.tree.flatten(batch)[0], tf.int64)[0]
+        return tf.data.Dataset.range(count).map(
+            lambda i: keras.tree.map_structure(
+                lambda x: x[i * size // count : (i + 1) * size // count], batch
+            )
+        )
+
+    return dataset.flat_map(parts)

@@ -163,6 +163,7 @@ def fit(detector, train, validation, o, strategy):
             seed=o.seed,
             initial_epoch=done,
             epochs=o.epochs,
+            part=distribution.part_of_batch(o.batch_size, strategy),
         ),
         initial_epoch=done,
         epochs=o.epochs,

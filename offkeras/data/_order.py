@@ -65,6 +65,30 @@ def shuffled_indices(size, *, count, seed, initial_epoch, epochs):
     return stream.map(shuffle)
 
 
+def part_of_batches(stream, batch_size, part):
+    """The elements that are in a part of their batch, in order.
+
+    Args:
+        stream: dataset of elements, before they cost anything.
+        batch_size: elements in a batch; an incomplete last one is dropped.
+        part: `(first, end)`, positions in a batch.
+
+    Raises:
+        ValueError: unless `0 <= first < end <= batch_size`.
+    """
+    first, end = part
+    if not 0 <= first < end <= batch_size:
+        raise ValueError(
+            f"Expected part (first, end) with 0 <= first < end <= {batch_size}. "
+            f"Received: {part}."
+        )
+
+    def take(*batch):
+        return tuple(elements[first:end] for elements in batch)
+
+    return stream.batch(batch_size, drop_remainder=True).map(take).unbatch()
+
+
 def mapped(stream, clip, *, remote=False):
     """Maps a stream through `clip` in parallel, in order, and loses nothing.
 
@@ -86,8 +110,11 @@ def mapped(stream, clip, *, remote=False):
     return clips
 
 
-def batches(stream, clip, batch_size, *, drop_remainder, remote=False):
-    """Batches of a stream mapped through `clip`, see `mapped`."""
+def batches(stream, clip, batch_size, *, drop_remainder, remote=False, part=None):
+    """Batches of a stream mapped through `clip`, or their `part`; see `mapped`."""
+    if part is not None:
+        stream = part_of_batches(stream, batch_size, part)
+        batch_size = part[1] - part[0]
     clips = mapped(stream, clip, remote=remote)
     return clips.batch(batch_size, drop_remainder=drop_remainder).prefetch(
         tf.data.AUTOTUNE

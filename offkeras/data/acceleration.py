@@ -100,6 +100,7 @@ class Acceleration:
         seed=0,
         initial_epoch=0,
         epochs=1,
+        part=None,
     ):
         """Training clips of the epochs `initial_epoch`..`epochs - 1`.
 
@@ -111,6 +112,9 @@ class Acceleration:
             seed: integer; another seed gives other clips.
             initial_epoch: the first epoch of the stream.
             epochs: end of the stream, as in `fit`.
+            part: `(first, end)`: of every batch these samples alone, and no others
+                are read. So each of several machines trains on its own. Default:
+                whole batches.
 
         Returns:
             `tf.data.Dataset` of `(frames, labels)` with int32 labels, and frames
@@ -121,7 +125,7 @@ class Acceleration:
         clips = self.steps_per_epoch(batch_size) * batch_size
         stream = epoch_positions(clips, initial_epoch=initial_epoch, epochs=epochs)
         clip = _clip_function("train", seed, modality, num_segments, size)
-        return batches(stream, clip, batch_size, drop_remainder=True)
+        return batches(stream, clip, batch_size, drop_remainder=True, part=part)
 
     def validation_dataset(
         self, *, batch_size, modality="flow", num_segments=4, size=96

@@ -113,6 +113,7 @@ class CameraMotion:
         seed=0,
         initial_epoch=0,
         epochs=1,
+        part=None,
     ):
         """Training clips of the epochs `initial_epoch`..`epochs - 1`.
 
@@ -123,6 +124,9 @@ class CameraMotion:
             seed: integer; another seed gives other clips.
             initial_epoch: the first epoch of the stream.
             epochs: end of the stream, as in `fit`.
+            part: `(first, end)`: of every batch these samples alone, and no others
+                are read. So each of several machines trains on its own. Default:
+                whole batches.
 
         Returns:
             `tf.data.Dataset` of `(frames, labels)`: uint8 RGB
@@ -131,7 +135,7 @@ class CameraMotion:
         clips = self.steps_per_epoch(batch_size) * batch_size
         stream = epoch_positions(clips, initial_epoch=initial_epoch, epochs=epochs)
         clip = _clip_function("train", seed, num_segments, size)
-        return batches(stream, clip, batch_size, drop_remainder=True)
+        return batches(stream, clip, batch_size, drop_remainder=True, part=part)
 
     def validation_dataset(self, *, batch_size, num_segments=4, size=96):
         """Clips from scenes of a training video that are held out from training.

@@ -177,6 +177,7 @@ class ClassFolder:
         seed=0,
         initial_epoch=0,
         epochs=1,
+        part=None,
     ):
         """Shuffled, augmented clips of the epochs `initial_epoch`..`epochs - 1`.
 
@@ -192,6 +193,9 @@ class ClassFolder:
             seed: seed of the run, not negative.
             initial_epoch: the first epoch of the stream.
             epochs: end of the stream, as in `fit`.
+            part: `(first, end)`: of every batch these samples alone, and no others
+                are read. So each of several machines trains on its own. Default:
+                whole batches.
 
         Returns:
             `tf.data.Dataset` of `(frames, labels)`: uint8 RGB
@@ -230,7 +234,7 @@ class ClassFolder:
             initial_epoch=initial_epoch,
             epochs=epochs,
         )
-        return batches(order, clip, batch_size, drop_remainder=True)
+        return batches(order, clip, batch_size, drop_remainder=True, part=part)
 
     def test_dataset(
         self,

@@ -12,7 +12,12 @@ import numpy as np
 import tensorflow as tf
 
 from offkeras.data import storage
-from offkeras.data._order import mapped, shuffled_indices, whole_batches
+from offkeras.data._order import (
+    mapped,
+    part_of_batches,
+    shuffled_indices,
+    whole_batches,
+)
 from offkeras.data.detection_images import read_image
 from offkeras.data.detection_transforms import random_flip, resize, resized_size
 
@@ -105,6 +110,7 @@ class DetectionVideos:
         seed=0,
         initial_epoch=0,
         epochs=1,
+        part=None,
     ):
         """Shuffled samples of the epochs `initial_epoch`..`epochs - 1`.
 
@@ -124,6 +130,9 @@ class DetectionVideos:
             seed: integer; another seed gives other samples.
             initial_epoch: the first epoch of the stream.
             epochs: end of the stream, as in `fit`.
+            part: `(first, end)`: of every batch these samples alone, and no others
+                are read. So each of several machines trains on its own. Default:
+                whole batches.
 
         Returns:
             `tf.data.Dataset` of dicts: `frames` uint8 `(batch_size, T, H, W, 3)`,
@@ -142,7 +151,11 @@ class DetectionVideos:
         sizes = self._sizes(short_side, long_side)
         read = functools.cache(read_image) if in_memory else read_image
 
-        def sample(epoch, index):
+        def add_largest(epoch, index):
+            size = tf.reduce_max(tf.gather(sizes, index), axis=0)
+            return epoch, index, tf.tile(size[None], [batch_size, 1])
+
+        def sample(epoch, index, largest):
             key = fold_in(fold_in(tf.constant([seed, 3], tf.int64), epoch), index)
             shifts = tf.random.stateless_uniform(
                 tf.shape(offsets), fold_in(key, 1), -jitter, jitter + 1, tf.int32
@@ -150,6 +163,7 @@ class DetectionVideos:
             frames, boxes, classes = self._read(index, offsets + shifts, sizes, read)
             if flip:
                 frames, boxes = random_flip(frames, boxes, seed=fold_in(key, 2))
+            frames = tf.image.pad_to_bounding_box(frames, 0, 0, largest[0], largest[1])
             return {"frames": frames, "boxes": boxes, "classes": classes}
 
         order = shuffled_indices(
@@ -159,6 +173,10 @@ class DetectionVideos:
             initial_epoch=initial_epoch,
             epochs=epochs,
         )
+        order = order.batch(batch_size, drop_remainder=True).map(add_largest).unbatch()
+        if part is not None:
+            order = part_of_batches(order, batch_size, part)
+            batch_size = part[1] - part[0]
         shapes = self._shapes(offsets.shape[0] + 1, sizes, max_objects)
         remote = self._is_remote()
         return _batches(

@@ -148,6 +148,7 @@ class PreparedVideos:
         seed=0,
         initial_epoch=0,
         epochs=1,
+        part=None,
     ):
         """Shuffled, augmented clips of the epochs `initial_epoch`..`epochs - 1`.
 
@@ -165,6 +166,9 @@ class PreparedVideos:
             seed: seed of the run, not negative.
             initial_epoch: the first epoch of the stream.
             epochs: end of the stream, as in `fit`.
+            part: `(first, end)`: of every batch these samples alone, and no others
+                are read. So each of several machines trains on its own. Default:
+                whole batches.
 
         Returns:
             `tf.data.Dataset` of `(frames, labels)`: `(batch_size, num_segments,
@@ -210,7 +214,12 @@ class PreparedVideos:
             epochs=epochs,
         )
         return batches(
-            order, clip, batch_size, drop_remainder=True, remote=self.is_remote
+            order,
+            clip,
+            batch_size,
+            drop_remainder=True,
+            remote=self.is_remote,
+            part=part,
         )
 
     def test_dataset(

@@ -109,6 +109,7 @@ class Septuplets:
         seed=0,
         initial_epoch=0,
         epochs=1,
+        part=None,
     ):
         """Shuffled samples of the epochs `initial_epoch`..`epochs - 1`.
 
@@ -120,6 +121,9 @@ class Septuplets:
             seed: integer; another seed gives another order and other crops.
             initial_epoch: the first epoch of the stream.
             epochs: end of the stream, as in `fit`.
+            part: `(first, end)`: of every batch these samples alone, and no others
+                are read. So each of several machines trains on its own. Default:
+                whole batches.
 
         Returns:
             `tf.data.Dataset` of `(frames, target)`: uint8 RGB `(batch_size,
@@ -141,8 +145,14 @@ class Septuplets:
             initial_epoch=initial_epoch,
             epochs=epochs,
         )
-        remote = storage.is_remote(self.root)
-        return batches(order, sample, batch_size, drop_remainder=True, remote=remote)
+        return batches(
+            order,
+            sample,
+            batch_size,
+            drop_remainder=True,
+            remote=storage.is_remote(self.root),
+            part=part,
+        )
 
     def evaluation_dataset(self, *, batch_size=1):
         """All samples in order, whole frames.

@@ -138,6 +138,15 @@ def test_no_window_leaves_the_frame(num_segments, size):
         assert np.ptp(middles, axis=0).max() < 1e-3  # the same place every time
 
 
+def test_a_part_of_every_batch():
+    data = Acceleration(clips_per_epoch=12)
+    options = dict(batch_size=5, size=32)
+    frames, labels = collect(data.train_dataset(**options))
+    part = collect(data.train_dataset(**options, part=(3, 5)))
+    np.testing.assert_array_equal(part[0], frames[[3, 4, 8, 9]])
+    np.testing.assert_array_equal(part[1], labels[[3, 4, 8, 9]])
+
+
 @pytest.mark.parametrize("modality", ["flow", "rgb_diff"])
 def test_the_same_bits_after_a_resume(modality):
     data = Acceleration(clips_per_epoch=12)

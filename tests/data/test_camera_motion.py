@@ -213,6 +213,16 @@ def test_pixels_are_the_bilinear_interpolation(width):
             assert np.abs(segment - expected).max() <= 1
 
 
+def test_a_part_of_every_batch():
+    data = CameraMotion(clips_per_epoch=24)
+    options = {"batch_size": 10, "size": 32, "epochs": 2}
+    frames, labels = collect(data.train_dataset(**options))
+    part = collect(data.train_dataset(**options, part=(4, 7)))
+    kept = np.isin(np.arange(40) % 10, [4, 5, 6])
+    np.testing.assert_array_equal(part[0], frames[kept])
+    np.testing.assert_array_equal(part[1], labels[kept])
+
+
 def test_the_same_bits_after_a_resume():
     data = CameraMotion(clips_per_epoch=24)
     options = {"batch_size": 10, "size": 32, "seed": 4, "epochs": 3}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from offkeras.data import ClassFolder, sampling
+from offkeras.data import ClassFolder, class_folder, sampling
 from offkeras.data.augment import center_crop
 from offkeras.data.video import read_frames
 
@@ -166,6 +166,23 @@ def test_training_clips_are_the_sampled_frames(root):
                     assert label == videos.labels[index]
                     found.add(index)
         assert found == set(range(9))
+
+
+def test_a_part_of_every_batch(root, monkeypatch):
+    videos = ClassFolder.scan(root)
+    options = {"batch_size": 4, "num_segments": 2, "size": 28, "epochs": 2}
+    frames, labels = collect(videos.train_dataset(**options))
+    read = []
+
+    def count(path, *args, **kwargs):
+        read.append(path)
+        return read_frames(path, *args, **kwargs)
+
+    monkeypatch.setattr(class_folder, "read_frames", count)
+    part = collect(videos.train_dataset(**options, part=(0, 1)))
+    np.testing.assert_array_equal(part[0], frames[::4])
+    np.testing.assert_array_equal(part[1], labels[::4])
+    assert len(read) == len(frames) // 4 == 4  # no other is decoded
 
 
 def test_the_same_bits_after_a_resume(root):

@@ -194,6 +194,28 @@ def test_a_later_epoch_starts_with_the_same_samples(train):
     assert len(whole) == 3 * 16
 
 
+def test_a_part_of_every_batch(train, monkeypatch):
+    """Padded to the largest sample of the whole batch; no other one is read."""
+    data = dataclasses.replace(train, frames=train.frames[-2:])
+    options = {"batch_size": 2, "offsets": (), "short_side": 40, "long_side": 90}
+    whole = list(data.train_dataset(epochs=9, **options).as_numpy_iterator())
+    read = []
+
+    def count(path, size):
+        read.append(path)
+        return read_image(path, size)
+
+    monkeypatch.setattr(detection, "read_image", count)
+    part = data.train_dataset(epochs=9, part=(1, 2), **options)
+    part = list(part.as_numpy_iterator())
+    for one, other in zip(whole, part, strict=True):
+        for name in one:
+            np.testing.assert_array_equal(one[name][1:], other[name])
+    padded = [not sample["frames"][..., 50:, :].any() for sample in part]
+    assert {sample["frames"].shape for sample in part} == {(1, 1, 40, 60, 3)}
+    assert 0 < sum(padded) < 9 == len(read)
+
+
 def test_frames_in_memory_are_the_same_and_read_once(train, monkeypatch):
     arguments = {"batch_size": 4, "epochs": 2, "short_side": 30}
     expected = collect(train.train_dataset(**arguments))

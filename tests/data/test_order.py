@@ -1,7 +1,12 @@
 import pytest
 import tensorflow as tf
 
-from offkeras.data._order import epoch_positions, mapped, shuffled_indices
+from offkeras.data._order import (
+    epoch_positions,
+    mapped,
+    part_of_batches,
+    shuffled_indices,
+)
 
 
 def stream(initial_epoch=0, *, size=23, count=23, seed=5):
@@ -57,3 +62,20 @@ def test_a_stream_that_ends_early_is_an_error(remote):
     short = mapped(tf.data.Dataset.range(7), clip, remote=remote)
     with pytest.raises(tf.errors.OpError):
         list(short)
+
+
+def test_a_part_of_every_batch():
+    pairs = stream()
+    dataset = shuffled_indices(23, count=23, seed=5, initial_epoch=0, epochs=6)
+    part = part_of_batches(dataset, 5, (1, 3))
+    assert len(part) == 2 * (6 * 23 // 5)
+    # The incomplete last batch is dropped.
+    expected = [pair for i, pair in enumerate(pairs[:135]) if i % 5 in (1, 2)]
+    assert [(int(epoch), int(index)) for epoch, index in part] == expected
+
+
+@pytest.mark.parametrize("part", [(-1, 2), (2, 2), (3, 6)])
+def test_a_part_outside_its_batch_is_refused(part):
+    dataset = epoch_positions(10, initial_epoch=0, epochs=1)
+    with pytest.raises(ValueError, match=r"first < end <= 5. Received: \("):
+        part_of_batches(dataset, 5, part)

@@ -178,6 +178,15 @@ def test_flips_mirror_a_clip_and_its_flow(train):
     assert (is_same | is_mirrored).all() and 0 < is_mirrored.sum() < len(plain)
 
 
+def test_a_part_of_every_batch(train):
+    options = dict(batch_size=8, num_segments=2, size=28, epochs=2)
+    frames, labels = collect(train.train_dataset(**options))
+    part = collect(train.train_dataset(**options, part=(5, 8)))
+    kept = np.isin(np.arange(len(frames)) % 8, [5, 6, 7])
+    np.testing.assert_array_equal(part[0], frames[kept])
+    np.testing.assert_array_equal(part[1], labels[kept])
+
+
 def test_the_same_bits_after_a_resume(train):
     options = dict(batch_size=8, modality="rgb_diff", num_segments=2, size=28, seed=1)
     frames, labels = collect(train.train_dataset(**options, epochs=3))

@@ -125,6 +125,17 @@ def test_training_is_a_function_of_seed_epoch_and_index(root):
     assert any((a[1] != b[1]).any() for a, b in zip(whole, other, strict=True))
 
 
+def test_a_part_of_every_batch(root):
+    data = make(root, targets=(3, 4, 5))
+    options = dict(batch_size=3, crop=8, epochs=2)
+    whole = batches(data.train_dataset(**options))
+    part = batches(data.train_dataset(**options, part=(1, 3)))
+    assert len(whole) == len(part) == 4
+    for a, b in zip(whole, part, strict=True):
+        np.testing.assert_array_equal(a[0][1:], b[0])
+        np.testing.assert_array_equal(a[1][1:], b[1])
+
+
 def test_whole_frames(root):
     ((frames, target),) = batches(make(root).train_dataset(batch_size=2))
     assert frames.shape == (2, 3, 24, 32, 3)

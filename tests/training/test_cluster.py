@@ -1,18 +1,21 @@
 """Several machines, as processes on this one."""
 
+import collections
 import csv
+import functools
 import json
 import os
 import signal
 import socket
 import time
+import types
 from pathlib import Path
 
 import pytest
 import tensorflow as tf
 
 from tests import training_miniatures as miniatures
-from training import cluster
+from training import cluster, distribution
 
 
 def tf_config(index, addresses=("a:1", "b:2")):
@@ -92,6 +95,34 @@ def test_two_machines_train_as_one(root, tmp_path, task):
     )
     assert one == two
     assert "Epoch 5/5" in outputs[0] and "Epoch 5/5" not in outputs[1]
+    if task == "restoration":  # 5 epochs of 5 batches of 3, each read by one machine
+        assert "50 crops were read" in outputs[0]
+        assert "25 crops were read" in outputs[1]
+
+
+@pytest.mark.parametrize("machines, devices", [(2, 1), (2, 2), (3, 4)])
+@pytest.mark.parametrize("batch", [1, 5, 12, 19])
+def test_parts_of_a_batch(monkeypatch, machines, devices, batch):
+    """Every sample goes to one device, or all to all devices or machines."""
+    strategy = types.SimpleNamespace(num_replicas_in_sync=machines * devices)
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    assert distribution.part_of_batch(batch, strategy) is None
+    samples = []
+    for index in range(machines):
+        addresses = [f"host{i}:1" for i in range(machines)]
+        monkeypatch.setenv("TF_CONFIG", tf_config(index, addresses))
+        first, end = distribution.part_of_batch(batch, strategy)
+        own = tf.data.Dataset.from_tensors({"index": tf.range(first, end)})
+        own = own.map(functools.partial(distribution.repeat, count=devices))
+        for part in distribution.divide(own, devices):
+            samples.append(part["index"].numpy().tolist())
+    assert len(samples) == machines * devices
+    sizes = [len(part) for part in samples]
+    counts = collections.Counter(sum(samples, []))
+    assert min(sizes) >= 1 and max(sizes) - min(sizes) <= 1
+    assert set(counts) == set(range(batch)) and len(set(counts.values())) == 1
+    if batch >= machines * devices:
+        assert sum(samples, []) == list(range(batch))
 
 
 @pytest.mark.slow
