@@ -5,8 +5,8 @@
 
 A recognizer of the camera-motion set is judged by its accuracy on held-out clips, a
 restorer by the PSNR of JPEG 2000 frames of a real video, a detector by its mAP
-on the moving objects. int8 is calibrated on clips of another video; there is none of
-a detector. Rows of other models and TensorFlow versions stay in the file.
+on the moving objects. int8 is calibrated on clips of another video, of a detector on
+training snippets. Rows of other models and TensorFlow versions stay in the file.
 """
 
 import datetime
@@ -33,6 +33,7 @@ ROUNDS = 20
 CLIPS = 200
 QUALITY = 40  # of JPEG 2000
 CALIBRATION_VIDEO, TEST_VIDEO = "bigbuckbunny.mp4", "carphone_pristine.mp4"
+CALIBRATION_CLIPS = 16  # of the moving objects
 MOVING_OBJECTS_ROOT = Path("runs/moving_objects")
 DETECTED = ("boxes", "scores", "classes")
 FORMATS = (
@@ -68,20 +69,7 @@ def load_clips(task, segments, size, count, root=MOVING_OBJECTS_ROOT):
         clips, labels = zip(*pairs, strict=True)
         return np.concatenate(clips).astype(np.uint8), np.concatenate(labels)
     if task == DETECTION:
-        if not root.exists():
-            prepare_moving_objects.main(["--out", str(root)])
-        source = data.load_imagenet_vid(
-            root,
-            ["VID_test_videos"],
-            classes=data.read_classes(root / "classes.txt"),
-            keep_empty=True,
-        )
-        source = thin_out(source, count)
-        offsets = tuple(range(1 - segments, 0))
-        dataset = source.evaluation_dataset(
-            short_side=min(size), long_side=max(size), offsets=offsets
-        )
-        return np.concatenate([batch["frames"] for batch in dataset]), source
+        return moving_objects("test", segments, size, count, root)
     video = data.sample_video(TEST_VIDEO)
     count = min(count, data.probe(video).num_frames - segments + 1)
     frames = data.read_frames(video, range(count + segments - 1))
@@ -91,6 +79,33 @@ def load_clips(task, segments, size, count, root=MOVING_OBJECTS_ROOT):
     clips = np.stack([compressed[i : i + segments] for i in range(count)])
     target = segments // 2
     return clips, frames[target : target + count]
+
+
+def moving_objects(split, segments, size, count, root):
+    """Clips of the moving objects, and the dataset of their key frames."""
+    if not root.exists():
+        prepare_moving_objects.main(["--out", str(root)])
+    source = data.load_imagenet_vid(
+        root,
+        [f"VID_{split}_videos"],
+        classes=data.read_classes(root / "classes.txt"),
+        keep_empty=True,
+    )
+    source = thin_out(source, count)
+    offsets = tuple(range(1 - segments, 0))
+    dataset = source.evaluation_dataset(
+        short_side=min(size), long_side=max(size), offsets=offsets
+    )
+    return np.concatenate([batch["frames"] for batch in dataset]), source
+
+
+def calibrate(model, task, shape, root=MOVING_OBJECTS_ROOT):
+    """Clips on which the ranges of int8 are measured; none of them is tested on."""
+    if task == DETECTION:
+        segments, size = shape["num_segments"], shape["size"]
+        return moving_objects("train", segments, size, CALIBRATION_CLIPS, root)[0]
+    video = data.sample_video(CALIBRATION_VIDEO)
+    return export.calibration_clips([video], model, **shape)
 
 
 def quality(task, results, truth):
@@ -201,16 +216,10 @@ def measure(options, command):
         raise SystemExit("The model leaves sizes open: give --segments or --size.")
     shape["size"] = tuple(size)
     clips, truth = load_clips(task, shape["num_segments"], size, options.clips)
-    formats, calibration = FORMATS, None
-    if task == DETECTION:
-        formats = [name for name in FORMATS if name != "litert_int8"]
-    else:
-        calibration = export.calibration_clips(
-            [data.sample_video(CALIBRATION_VIDEO)], model, **shape
-        )
+    calibration = calibrate(model, task, shape)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for name in ("keras", *formats):
+        for name in ("keras", *FORMATS):
             if name == "keras":
                 path, run = options.model, keras_runner(model, task)
             else:

@@ -41,7 +41,9 @@ def litert(
         quantize: `"float32"`; `"float16"` stores weights in half precision;
             `"dynamic"` stores them as int8 and computes on int8 where that is
             quicker; `"int8"` computes on int8 throughout, with ranges measured
-            on `calibration`.
+            on `calibration`. Of a detector that is all up to the last
+            convolutions: proposals, pooling and suppression stay in float,
+            since eight bits would round coordinates to whole pixels and more.
         num_segments: frames of a clip, where the model leaves it open.
         size: `(height, width)` of a frame, where the model leaves it open.
         calibration: for `"int8"`: clips as the model sees them, an array
@@ -54,8 +56,8 @@ def litert(
         The path.
 
     Raises:
-        ValueError: if an argument does not fit the model, `calibration` is missing
-            or not wanted, or a detector is to be int8.
+        ValueError: if an argument does not fit the model, or `calibration` is
+            missing or not wanted.
         RuntimeError: if an operator of the model is not built in.
 
     Example:
@@ -69,11 +71,6 @@ def litert(
     if quantize not in QUANTIZATIONS:
         raise ValueError(
             f"`quantize` must be one of {QUANTIZATIONS}. Received: {quantize!r}."
-        )
-    if quantize == "int8" and "boxes" in model.output:
-        raise ValueError(
-            "quantize='int8' is for recognizers and restorers: the LiteRT interpreter "
-            f"aborts on the proposals of a detector. Received: {model.name!r}."
         )
     check_class_names(model, class_names)
     model = in_float32(model)

@@ -11,12 +11,23 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
+from tensorflow.lite.python.convert import mlir_quantize
+from tensorflow.lite.python.schema_py_generated import (
+    QuantizationParametersT,
+    TensorType,
+)
+from tensorflow.lite.tools import flatbuffer_utils
 
 # A clip is one sample of the whole model; of its frames a stream takes this many.
 CALIBRATION_STEPS = 4
 # Largest difference from the SavedModel, relative to the largest value. The frames
 # are noise, on which a trained model rounded to float16 is some 5e-3 off.
 TOLERANCE = {"float32": 1e-4, "float16": 5e-2}
+LAYERS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+# What XNNPACK, on which LiteRT runs, takes as the ratio of the scale of a layer's
+# products to the scale of its output; the interpreter aborts on more.
+LARGEST_RATIO = 256
 
 
 def convert(folder, quantize, names):
@@ -26,20 +37,102 @@ def convert(folder, quantize, names):
         saved_model, signature_keys=names
     )
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    if quantize != "float32":
+    if quantize in ("float16", "dynamic"):
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if quantize == "float16":
         converter.target_spec.supported_types = [tf.float16]
+    content = converter.convert()
     if quantize == "int8":
-        # The second for what has no int8 form, such as the arithmetic of boxes.
-        converter.target_spec.supported_ops = [
-            tf.lite.OpsSet.TFLITE_BUILTINS_INT8,
-            tf.lite.OpsSet.TFLITE_BUILTINS,
-        ]
         clips = np.load(Path(folder, "calibration.npy"), allow_pickle=False)
         answer = tf.saved_model.load(saved_model).signatures
-        converter.representative_dataset = lambda: samples(answer, names, clips)
-    return converter.convert()
+        has_boxes = "boxes" in answer["serving_default"].structured_outputs
+        content = in_int8(content, samples(answer, names, clips), has_boxes)
+    return content
+
+
+def in_int8(content, inputs, has_boxes):
+    """A float file in int8, but for what eight bits cannot hold.
+
+    Those are the coordinates of boxes, which would be rounded to whole pixels and
+    more, and what has next to no range. The quantizer leaves alone what was not
+    measured, unless a constant gives it a range, and what is named to it.
+
+    `TFLiteConverter` could only do all or nothing. Its own calibrator crashes on
+    the loops of a detector, and measures some inputs after they were overwritten.
+    """
+    model = flatbuffer_utils.convert_bytearray_to_object(content)
+    floats = [
+        after_convolutions(model, graph) if has_boxes else set()
+        for graph in model.subgraphs
+    ]
+    found = measure(content, model, inputs, floats)
+    names = []
+    for graph, ranges, kept in zip(model.subgraphs, found, floats, strict=True):
+        kept |= collapsed(model, graph, ranges)
+        names += [graph.tensors[index].name.decode() for index in kept]
+        for index in ranges.keys() - kept:
+            quantization = QuantizationParametersT()
+            quantization.min, quantization.max = ([x] for x in ranges[index])
+            graph.tensors[index].quantization = quantization
+    return mlir_quantize(
+        bytes(flatbuffer_utils.convert_object_to_bytearray(model)),
+        denylisted_nodes=names,
+        # Operators of several outputs have no name of their own.
+        denylisted_ops=["SPLIT", "TOPK_V2"] if has_boxes else None,
+    )
+
+
+def measure(content, model, inputs, floats):
+    """Ranges of what is to be int8: of each graph a dict from tensor to (min, max)."""
+    interpreter = Interpreter(
+        model_content=content, experimental_preserve_all_tensors=True
+    )
+    graphs = {s.signatureKey.decode(): s.subgraphIndex for s in model.signatureDefs}
+    found = [{} for _ in model.subgraphs]
+    for name, values in inputs:
+        interpreter.get_signature_runner(name)(**values)
+        number = graphs[name]
+        graph, ranges = model.subgraphs[number], found[number]
+        computed = set(graph.inputs).union(*(op.outputs for op in graph.operators))
+        for index in computed - floats[number]:
+            if graph.tensors[index].type == TensorType.FLOAT32:
+                tensor = interpreter.get_tensor(index, number)
+                low, high = ranges.get(index, (np.inf, -np.inf))
+                ranges[index] = min(low, tensor.min()), max(high, tensor.max())
+    return found
+
+
+def after_convolutions(model, graph):
+    """Tensors of the arithmetic of boxes: no convolution makes or needs them."""
+    needed, others = set(), set()
+    for operator in reversed(graph.operators):
+        name = flatbuffer_utils.opcode_to_name(model, operator.opcodeIndex)
+        if name == "CONV_2D" or not needed.isdisjoint(operator.outputs):
+            needed.update(operator.inputs)
+        else:
+            others.update(operator.outputs)
+    return others
+
+
+def collapsed(model, graph, ranges):
+    """Outputs of layers with next to no range, as of a gate that never opens."""
+
+    def scale(index):
+        low, high = ranges[index]
+        return (max(high, 0) - min(low, 0)) / 255
+
+    found = set()
+    for operator in graph.operators:
+        name = flatbuffer_utils.opcode_to_name(model, operator.opcodeIndex)
+        output, *_ = operator.outputs
+        if name not in LAYERS or output not in ranges:
+            continue
+        x, kernel, *_ = operator.inputs
+        weights = model.buffers[graph.tensors[kernel].buffer].data.view(np.float32)
+        products = scale(x) * np.abs(weights).max() / 127
+        if products >= LARGEST_RATIO * scale(output):
+            found.add(output)
+    return found
 
 
 def samples(answer, names, clips):
@@ -63,8 +156,6 @@ def samples(answer, names, clips):
 
 def check(content, folder, quantize, names):
     """Runs the file as a user does; the float ones must equal the SavedModel."""
-    from ai_edge_litert.interpreter import Interpreter
-
     answer = tf.saved_model.load(str(Path(folder, "saved_model"))).signatures
     interpreter = Interpreter(model_content=content)
     shape = answer["serving_default"].structured_input_signature[1]["frames"]

@@ -10,9 +10,10 @@ from tests.export import tiny_models
 
 @pytest.fixture(scope="module")
 def run_folder(tmp_path_factory):
-    """Output folders of two trainings."""
+    """Output folders of a training a task."""
     folder = tmp_path_factory.mktemp("runs")
-    for task, name in (("recognizer", "recognizer"), ("restorer", "model")):
+    files = {"recognizer": "recognizer", "restorer": "model", "detector": "detector"}
+    for task, name in files.items():
         (folder / task).mkdir()
         tiny_models.model(task).save(folder / task / f"{name}.keras")
     labels = "\n".join(tiny_models.CLASS_NAMES)
@@ -39,15 +40,25 @@ def test_savedmodel_and_onnx(run_folder, tmp_path, capsys):
     assert outputs >= {"restored", "next_state_features"}
 
 
-def test_litert_calibrated_on_a_video(run_folder, tmp_path):
+@pytest.mark.parametrize(
+    "task", ["restorer", pytest.param("detector", marks=pytest.mark.slow)]
+)
+def test_litert_calibrated_on_a_video(task, run_folder, tmp_path):
+    height, width = map(str, tiny_models.SIZES[task])
     cli.main(
-        ["export", str(run_folder / "restorer"), "--to", "litert", "--quantize", "int8"]
+        ["export", str(run_folder / task), "--to", "litert", "--quantize", "int8"]
         + ["--calibrate", data.sample_video("carphone_pristine.mp4")]
-        + ["--size", "24", "32", "--out", str(tmp_path)]
+        + ["--size", height, width, "--out", str(tmp_path)]
     )
     interpreter = Interpreter(str(tmp_path / "int8.tflite"))
-    details = interpreter.get_tensor_details()
-    assert sum(detail["dtype"] is np.int8 for detail in details) > len(details) / 2
+    details = {d["index"]: d for d in interpreter.get_tensor_details()}
+    convolutions = [
+        details[operator["outputs"][0]]["dtype"]
+        for operator in interpreter._get_ops_details()
+        if operator["op_name"] == "CONV_2D"
+    ]
+    assert convolutions
+    assert all(dtype is np.int8 for dtype in convolutions)
 
 
 @pytest.mark.parametrize(

@@ -72,16 +72,12 @@ def test_answers_as_the_model_does(task, target, answer):
 
 
 @pytest.mark.slow
-def test_features_of_the_detector_in_half_precision(answer):
+@pytest.mark.parametrize("target", ["litert_float16", "litert_int8"])
+def test_features_of_the_detector(target, answer):
     frames = tiny_models.clips("detector", 1)[:, 0]
     expected = answer("detector", "saved_model", {"frame": frames}, "start")
-    actual = answer("detector", "litert_float16", {"frame": frames}, "start")
+    actual = answer("detector", target, {"frame": frames}, "start")
     assert set(actual) == set(expected)
     for name, value in expected.items():
         error = np.abs(actual[name] - value).max()
-        assert error <= BOUNDS["litert_float16"] * np.abs(value).max()
-
-
-def test_a_detector_is_not_written_in_int8(exported):
-    with pytest.raises(ValueError, match="is for recognizers and restorers"):
-        exported("detector", "litert_int8")
+        assert error <= BOUNDS[target] * np.abs(value).max()

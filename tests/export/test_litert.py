@@ -3,6 +3,8 @@ import zipfile
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
+from tensorflow.lite.python.schema_py_generated import TensorType
+from tensorflow.lite.tools import flatbuffer_utils
 
 from offkeras import data, export
 from offkeras.export.signatures import signatures, specify
@@ -32,6 +34,82 @@ def test_signatures_labels_and_builtin_operators(task, exported):
         with zipfile.ZipFile(path) as archive:
             labels = archive.read("labels.txt").decode().split()
         assert labels == list(tiny_models.CLASS_NAMES)
+
+
+def operators(path):
+    """Graph, operator and name and types of its outputs, of all of a file."""
+    model = flatbuffer_utils.convert_bytearray_to_object(path.read_bytes())
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            outputs = [graph.tensors[index] for index in operator.outputs]
+            yield (
+                graph.name.decode(),
+                flatbuffer_utils.opcode_to_name(model, operator.opcodeIndex),
+                outputs[0].name.decode(),
+                {tensor.type for tensor in outputs},
+            )
+
+
+def test_a_detector_computes_features_on_int8_and_boxes_on_floats(tmp_path):
+    # So many candidates that their suppression is a loop over boxes.
+    model = tiny_models.detector(num_candidates=300)
+    fuse = model.get_layer("trunk").get_layer("fuse")
+    squeeze, _ = fuse.get_layer("refine_fine_a").excitation
+    squeeze.bias.assign(squeeze.bias - 1e6)  # a gate that never opens: no range
+    path = export.litert(
+        model,
+        tmp_path / "detector.tflite",
+        quantize="int8",
+        size=tiny_models.SIZES["detector"],
+        calibration=tiny_models.clips("detector", 2),
+    )
+
+    found = list(operators(path))
+    graphs = {name for name, *_ in found}
+    assert graphs >= {"serving_default", "start", "step"}
+    assert any("while_body" in name for name in graphs)
+    convolutions = [types for _, kind, _, types in found if "CONV_2D" in kind]
+    # Both frames, then one in `start` and one in `step`, through 11 layers each.
+    assert len(convolutions) > 4 * 11
+    assert all(types == {TensorType.INT8} for types in convolutions)
+    names = ("/proposals", "/pool_", "/detections")
+    kinds = ("EXP", "FLOOR", "GATHER", "MINIMUM", "SELECT_V2", "SPLIT", "TOPK_V2")
+    boxes = [
+        types
+        for _, kind, name, types in found
+        if kind in kinds or any(part in name for part in names)
+    ]
+    assert len(boxes) > 100
+    assert all(TensorType.INT8 not in types for types in boxes)
+
+    interpreter = Interpreter(str(path))
+    frames = tiny_models.clips("detector", 1)[:, 0]
+    start, step = signatures(model)["start"], interpreter.get_signature_runner("step")
+    state = interpreter.get_signature_runner("start")(frame=frames)
+    for name, value in start({"frame": frames}).items():
+        value = np.asarray(value)
+        assert np.abs(state[name] - value).max() <= 0.1 * np.abs(value).max()
+    detections = step(frame=frames, **state)
+    (count,) = detections["count"]
+    assert count > 0
+    assert (detections["scores"][0, :count] > 0).all()
+
+
+def test_ranges_are_those_of_the_keras_model(exported):
+    path = exported("restorer", "litert_int8")
+    model = flatbuffer_utils.convert_bytearray_to_object(path.read_bytes())
+    (graph,) = (g for g in model.subgraphs if g.name == b"serving_default")
+    # What is taken away from the frames, in place: it must not be measured as they are.
+    (scale,) = (
+        tensor.quantization.scale
+        for tensor in graph.tensors
+        if b"/artifacts" in tensor.name and tensor.shape.size == 4
+    )
+    clips = tiny_models.clips("restorer", 8).astype("float32")
+    restored = np.asarray(tiny_models.model("restorer")({"frames": clips})["restored"])
+    artifacts = clips[:, 1] - restored
+    expected = (artifacts.max() - artifacts.min()) / 255
+    np.testing.assert_allclose(scale, [expected], rtol=1e-4)
 
 
 def test_wrong_inputs_are_errors(exported):

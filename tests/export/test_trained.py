@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks import export as benchmark
-from offkeras import data, export, inference
+from offkeras import inference
 from offkeras.export.signatures import task_of
 from training import prepare_moving_objects
 
@@ -19,8 +19,6 @@ CASES = [
     (name, target)
     for name in MODELS
     for target in ("litert_float16", "litert_dynamic", "litert_int8")
-    # The interpreter cannot run an int8 detector: `export.litert` says so.
-    if (name, target) != ("moving_objects", "litert_int8")
 ]
 
 
@@ -46,8 +44,7 @@ def test_quality_is_that_of_the_model(name, target, moving_objects, tmp_path):
 
     calibration = None
     if target == "litert_int8":
-        video = data.sample_video(benchmark.CALIBRATION_VIDEO)
-        calibration = export.calibration_clips([video], model, **shape)
+        calibration = benchmark.calibrate(model, task, shape, root=moving_objects)
     path = benchmark.write_format(target, model, tmp_path, shape, calibration)
     expected = measure(benchmark.keras_runner(model, task))
     assert expected > {"moving_objects": 0.3, "camera_motion": 0.95}.get(name, 25)

@@ -67,7 +67,7 @@ def restorer(num_frames=3):
     return network
 
 
-def detector(**options):
+def detector(num_candidates=50, **options):
     network = models.OFFVideoDetector(
         len(CLASS_NAMES),
         backbone=backbones.TinyResNet(filters=(4, 8, 16)),
@@ -75,7 +75,7 @@ def detector(**options):
         dilation=1,
         filters=4,
         anchor_scales=(2, 4),
-        num_candidates=50,
+        num_candidates=num_candidates,
         num_proposals=10,
         max_detections=20,
         pooling="integral",
