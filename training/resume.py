@@ -1,8 +1,8 @@
 """Exact resume: a killed run goes on to the bits of an undisturbed one.
 
 Data order, crops and segments are functions of (seed, epoch, index), dropout is
-reseeded by (seed, epoch), and weights and optimizer are saved together, so the
-end of an epoch is all the state there is. An epoch cut short is run again.
+reseeded by (seed, epoch, device), and weights and optimizer are saved together, so
+the end of an epoch is all the state there is. An epoch cut short is run again.
 """
 
 import csv
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import h5py
 import keras
+import tensorflow as tf
 
 from training import mirror
 
@@ -18,7 +19,10 @@ EPOCHS_DONE = "epochs_done"
 
 
 class ReseedDropout(keras.callbacks.Callback):
-    """Makes the dropout of an epoch a function of (seed, epoch) alone.
+    """Makes the dropout of an epoch a function of (seed, epoch, device) alone.
+
+    Devices have dropout of their own: Keras gives all of them the same masks. Other
+    generators stay the same on all, such as that of the anchors to train on.
 
     Args:
         seed: seed of the run.
@@ -35,9 +39,22 @@ class ReseedDropout(keras.callbacks.Callback):
             for variable in self.model.variables
             if variable.path.endswith("seed_generator_state")
         ]
-        for index, state in enumerate(states):
-            # A generator counts its calls in the second number.
-            state.assign([(self.seed * 10007 + index) % 2**32, epoch << 20])
+        dropout = {
+            id(layer.seed_generator.state)
+            for layer in self.model._flatten_layers()
+            if isinstance(layer, keras.layers.Dropout) and layer.rate
+        }
+
+        def reseed():
+            device = tf.distribute.get_replica_context().replica_id_in_sync_group
+            for index, state in enumerate(states):
+                seed = self.seed * 10007 + index
+                if id(state) in dropout:
+                    seed += 1000003 * tf.cast(device, tf.int64)
+                # A generator counts its calls in the second number.
+                state.assign([seed % 2**32, epoch << 20])
+
+        self.model.distribute_strategy.run(reseed)
 
 
 class Checkpoint(keras.callbacks.Callback):

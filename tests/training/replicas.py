@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras import layers
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from training import distribution  # noqa: E402
+from training import distribution, resume  # noqa: E402
 
 STEPS = 20
 # batch, size of the last batch, clip_norm, precision
@@ -76,6 +76,26 @@ def train(strategy, batch, last, clip_norm, precision):
     return np.array(callback.losses), np.concatenate([np.ravel(x) for x in state])
 
 
+def draws(strategy):
+    """What dropout and another layer draw on every replica: epoch 3, twice, and 4."""
+    keras.config.set_dtype_policy("float32")
+    with strategy.scope():
+        inputs = keras.Input((100,))
+        drawing = layers.Dropout(0.5), layers.GaussianNoise(1.0)
+        model = keras.Model(inputs, [layer(inputs) for layer in drawing])
+    callback = resume.ReseedDropout(7)
+    callback.set_model(model)
+    found = []
+    for epoch in (3, 3, 4):
+        callback.on_epoch_begin(epoch)
+        for _ in range(2):
+            outputs = strategy.run(lambda: model(tf.ones((1, 100)), training=True))
+            outputs = [strategy.experimental_local_results(x) for x in outputs]
+            found.append(np.array(outputs))
+    found = np.array(found).reshape(3, 2, 2, strategy.num_replicas_in_sync, 100)
+    return np.moveaxis(found, 2, 0)
+
+
 def main(path):
     two = distribution.make_strategy("CPU:0,CPU:1")
     one = tf.distribute.get_strategy()
@@ -85,6 +105,8 @@ def main(path):
             losses, weights = train(strategy, *options)
             results[f"{case}/{count}/losses"] = losses
             results[f"{case}/{count}/weights"] = weights
+    for count, strategy in ((1, one), (2, two)):
+        results[f"dropout/{count}"], results[f"noise/{count}"] = draws(strategy)
     np.savez(path, **results)
 
 

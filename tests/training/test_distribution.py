@@ -75,6 +75,18 @@ def test_mixed_precision_on_two_replicas(steps, precision):
     assert np.isfinite(steps[f"{precision}/2/weights"]).all()
 
 
+def test_replicas_have_dropout_of_their_own(steps):
+    """It is a function of the epoch; what else is drawn is the same on all."""
+    for kind in ("dropout", "noise"):
+        one, two = steps[f"{kind}/1"], steps[f"{kind}/2"]
+        first, again, other = two  # epochs 3, 3 and 4: call, replica, elements
+        np.testing.assert_array_equal(first, again)
+        np.testing.assert_array_equal(one[:, :, 0], two[:, :, 0])
+        assert (first != other).any() and (first[0] != first[1]).any()
+        assert (first[:, 0] != first[:, 1]).any() == (kind == "dropout")
+    assert set(np.unique(steps["dropout/2"])) == {0, 2}
+
+
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     root = tmp_path_factory.mktemp("miniatures")

@@ -55,6 +55,8 @@ def train(root, task, output, options, kill_after=None):
 )
 def test_killed_runs_end_with_the_same_bits(root, tmp_path, task, devices, kills):
     options = ("--devices", devices)
+    if task == "action":
+        options += ("--dropout", "0.5", "--spatial-dropout", "0.5")
     whole = tmp_path / "whole"
     status, seconds = train(root, task, whole, options)
     assert status == 0
