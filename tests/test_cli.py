@@ -240,6 +240,17 @@ def test_restore_a_folder_of_images(videos, tmp_path):
         (["restore", "0", "--model", "mpeg4_low", "--output", "b.mp4"], "0: no such"),
         (["show"], "Expected a video, or --confusion, and not both"),
         (["show", "--confusion", "none.npz"], "none.npz is not a file of scores"),
+        (["show", "a.mp4", "--frame", "-1"], "Expected --frame to be 0 up.*: -1"),
+        (["show", "a.mp4", "--interval", "0"], "Expected --interval to be 1 up"),
+        (["show", "a.mp4", "--level", "2"], "--level is for --model, without --cam"),
+        (
+            ["show", "a.mp4", "--model", "m", "--cam", "--level", "2"],
+            "--level is for --model, without --cam",
+        ),
+        (["show", "."], "is a folder. Expected a video file"),
+        (["classify", "-"], "none is read from the standard input. Received: -"),
+        (["classify", "0", "--seconds", "-1"], "--seconds to be above 0.*: -1.0"),
+        (["classify", "0", "--seconds", "nan"], "--seconds to be above 0.*: nan"),
     ],
 )
 def test_bad_input_in_one_sentence(arguments, message, tmp_path, monkeypatch):
@@ -250,6 +261,82 @@ def test_bad_input_in_one_sentence(arguments, message, tmp_path, monkeypatch):
     with pytest.raises(SystemExit, match=f"^offkeras: .*{message}"):
         cli.main(arguments)
     assert {path.name for path in tmp_path.iterdir()} <= {"v"}
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["detect", "--min-score", "2"], r"`min_score` to be 0 to 1\. Received: 2\.0"),
+        (["detect", "--min-score", "nan"], "`min_score` to be 0 to 1"),
+        (["detect", "--size", "0", "9"], "`short_side` to be 1 pixel or more"),
+        (["detect", "--size", "9", "8"], r"`long_side` not less\. Received: 9, 8"),
+        (
+            ["classify", "--output", "OUT/a.xyz"],
+            "Expected .*a.xyz to end in .mp4, .mkv",
+        ),
+        (["classify", "--output", "OUT/a"], "Expected .*OUT/a to end in .mp4, .mkv"),
+        (["classify", "--output", "OUT/a.gif"], "a.gif to end in .*'gif' format does"),
+        (["classify", "--output", "/proc/a.mp4"], "No such file .* '/proc/a.mp4'"),
+        (["classify", "--json", "/proc/a"], "No such file or directory: '/proc/a'"),
+        (
+            ["restore", "--model", "mpeg4_low", "--output", "/proc/a.mp4"],
+            "No such file or directory: '/proc/a.mp4'",
+        ),
+    ],
+)
+def test_bad_options_in_one_sentence(arguments, message, videos, tmp_path, capsys):
+    """Before the first frame is looked at, and with nothing left behind."""
+    video, out = str(videos / "walk" / "a.mp4"), tmp_path / "OUT"
+    arguments = [item.replace("OUT", str(out)) for item in arguments]
+    extra = ["--csv", "-"] if arguments[0] == "detect" else []
+    with pytest.raises(SystemExit, match=f"^offkeras: .*{message}"):
+        cli.main([arguments[0], video, *arguments[1:], *extra])
+    assert len(capsys.readouterr().out.splitlines()) == len(extra) // 2
+    assert not out.exists() or names_of(out) == []
+
+
+def test_a_file_where_a_folder_of_results_goes(videos, tmp_path):
+    (tmp_path / "a.json").write_text("old")
+    with pytest.raises(SystemExit, match="--json to be a folder.*a.json, a file"):
+        cli.main(["classify", str(videos), "--json", str(tmp_path / "a.json")])
+    assert (tmp_path / "a.json").read_text() == "old"
+
+
+@pytest.mark.parametrize(
+    "command", [["classify"], ["detect"], ["restore", "--model", "mpeg4_low"]]
+)
+def test_frames_that_x264_cannot_encode(command, tmp_path):
+    """Wider than H.264 is."""
+    video = tmp_path / "wide.mkv"
+    frames = [np.full((16, 17000, 3), 9 * i, np.uint8) for i in range(9)]
+    data.write_video(video, frames, fps=10, codec="ffv1")
+    output = tmp_path / "out.mp4"
+    with pytest.raises(SystemExit, match="libx264 cannot encode frames of 17000x16"):
+        cli.main([*command, str(video), "--output", str(output)])
+    assert names_of(tmp_path) == ["wide.mkv"]
+
+
+@pytest.mark.parametrize("command", ["classify", "detect", "restore"])
+@pytest.mark.parametrize(
+    "name, options",
+    [
+        ("phone.mp4", {"rotation": 90}),
+        ("ten bits.mkv", {"pixel_format": "yuv420p10le"}),
+        ("4:4:4.mp4", {"pixel_format": "yuv444p"}),
+        ("uneven.mp4", {"durations": [40, 5, 300, 7, 90] * 4}),
+        ("web.webm", {"codec": "libvpx-vp9"}),
+        ("ä 日本.gif", {"codec": "gif", "pixel_format": "rgb8"}),
+    ],
+)
+def test_videos_of_every_kind(command, name, options, encode, tmp_path):
+    """As a player shows them: upright, and every frame."""
+    video, output = encode(name, num_frames=20, **options), tmp_path / "aus gabe.mp4"
+    extra = ["--model", "mpeg4_low"] if command == "restore" else []
+    cli.main([command, video, "--output", str(output), *extra])
+    info = data.probe(output)
+    size = (96, 64) if name == "phone.mp4" else (64, 96)
+    assert (info.num_frames, info.height, info.width) == (20, *size)
+    assert info.duration == pytest.approx(data.probe(video).duration, rel=0.02)
 
 
 def test_the_video_itself_is_never_written_to(videos):

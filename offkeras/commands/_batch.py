@@ -96,6 +96,11 @@ def make_jobs(arguments, suffixes):
             if value is None or (value == "-" and option != "output"):
                 continue
             path = pathlib.Path(value)
+            if several and path.is_file():
+                raise ValueError(
+                    f"Expected --{option} to be a folder, for several videos. "
+                    f"Received: {path}, a file."
+                )
             for folder in folders if option == "output" else ():
                 if path.resolve().is_relative_to(pathlib.Path(folder).resolve()):
                     raise ValueError(
@@ -178,11 +183,20 @@ def _find(name, arguments):
     from offkeras.inference.sources import Camera, Isolated
 
     path = pathlib.Path(name)
+    if name == "-":
+        raise ValueError(
+            "Expected the path of a video: none is read from the standard input. "
+            "Received: -."
+        )
     is_camera = "seconds" in arguments and name.isdecimal() and not path.exists()
     holds_videos = _is_folder_of_videos(name)
     if arguments.isolated and (is_camera or (path.is_dir() and not holds_videos)):
         raise ValueError(f"--isolated is for video files. Received: {name}.")
     if is_camera:
+        if arguments.seconds is not None and not arguments.seconds > 0:
+            raise ValueError(
+                f"Expected --seconds to be above 0. Received: {arguments.seconds}."
+            )
         return [(Camera(int(name), arguments.seconds), f"camera{name}")]
     if getattr(arguments, "seconds", None) is not None:
         raise ValueError(f"--seconds is for cameras. Received: {name}.")

@@ -12,6 +12,8 @@ def add_parser(commands):
     parser = commands.add_parser(
         "classify",
         help="label the actions in videos",
+        description="Tells the action in every window of a video, or of a video as a "
+        "whole, as text, JSON lines, CSV or an annotated video.",
         epilog="example: offkeras classify walk.mp4 --output out.mp4",
     )
     add_videos(parser)

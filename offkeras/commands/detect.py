@@ -12,6 +12,8 @@ def add_parser(commands):
     parser = commands.add_parser(
         "detect",
         help="find the objects in every frame of videos, and follow them",
+        description="Finds objects, links them from frame to frame by their overlap, "
+        "and writes boxes and tracks as JSON lines, CSV or an annotated video.",
         epilog="example: offkeras detect street.mp4 --model runs/vid --output out.mp4",
     )
     add_videos(parser)

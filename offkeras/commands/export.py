@@ -20,6 +20,8 @@ def add_parser(commands):
     parser = commands.add_parser(
         "export",
         help="write a trained model for servers, phones and GPUs, or half as large",
+        description="Writes a trained model as a SavedModel for TF Serving, for "
+        "LiteRT, TensorRT or ONNX, or as a Keras model of half the size.",
         epilog="example: offkeras export runs/demo --to litert --segments 4 --out demo",
     )
     parser.add_argument(
@@ -69,6 +71,9 @@ def run(arguments):
                 f"--{option} is for --to {', '.join(targets[:-1])} and {targets[-1]}. "
                 f"Received: --to {arguments.to}."
             )
+    out = Path(arguments.out)
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"Expected --out to be a folder. Received: {out}, a file.")
     found = inference.trained_model(arguments.model)
     model, names = found.load(), found.class_names
     options = dict(num_segments=arguments.segments, size=arguments.size)
@@ -80,7 +85,6 @@ def run(arguments):
     else:
         quantized = dict(quantize=quantize)
 
-    out = Path(arguments.out)
     if arguments.to == "savedmodel":
         written = export.saved_model(model, out, class_names=names, **options)
     elif arguments.to == "litert":

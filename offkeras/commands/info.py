@@ -23,6 +23,8 @@ def add_parser(commands):
     parser = commands.add_parser(
         "info",
         help="tell versions, devices, and which optional parts work here",
+        description="Tells the versions in use, the devices and trained models found, "
+        "and of every optional part whether it works, tried out, and what to install.",
         epilog="example: offkeras info --json",
     )
     parser.add_argument("--json", action="store_true", help="as one JSON object")

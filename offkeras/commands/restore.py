@@ -13,6 +13,9 @@ def add_parser(commands):
     parser = commands.add_parser(
         "restore",
         help="remove compression artifacts from videos",
+        description="Writes videos in H.264 with fewer compression artifacts; size, "
+        "time stamps, colours and sound stay. Of several videos those that are there "
+        "already are passed over.",
         epilog="example: offkeras restore old.mp4 --model mpeg4_low --output new.mp4",
     )
     add_videos(parser, cameras=False)

@@ -6,6 +6,9 @@ def add_parser(commands):
     parser = commands.add_parser(
         "show",
         help="draw the OFF of two frames, or what a recognizer looks at or confuses",
+        description="Draws Fx, Fy and Ft of the brightness of two frames, or of a "
+        "recognizer's features; where a recognizer sees a class; or which classes it "
+        "confuses.",
         epilog="example: offkeras show walk.mp4 --frame 40 --output motion.png",
     )
     parser.add_argument("video", nargs="?", help="video file")
@@ -19,7 +22,7 @@ def add_parser(commands):
     )
     parser.add_argument("--model", help="as in classify; default: brightness itself")
     parser.add_argument(
-        "--level", type=int, default=1, help="OFF level 1-3 (default: 1)"
+        "--level", type=int, help="OFF level 1-3 of --model (default: 1)"
     )
     parser.add_argument(
         "--cam",
@@ -45,6 +48,15 @@ def run(arguments):
     """Draws what the options say."""
     if (arguments.video is None) == (arguments.confusion is None):
         raise ValueError("Expected a video, or --confusion, and not both.")
+    if arguments.frame < 0:
+        raise ValueError(f"Expected --frame to be 0 up. Received: {arguments.frame}.")
+    if arguments.interval is not None and arguments.interval < 1:
+        raise ValueError(
+            f"Expected --interval to be 1 up. Received: {arguments.interval}."
+        )
+    has_levels = arguments.model and arguments.cam is None
+    if arguments.level is not None and not has_levels:
+        raise ValueError("--level is for --model, without --cam.")
     if arguments.confusion:
         _confusion(arguments)
     elif arguments.cam is not None:
@@ -70,7 +82,8 @@ def _motion(arguments):
     interval = 1 if arguments.interval is None else arguments.interval
     indices = [arguments.frame, arguments.frame + interval]
     frames = data.read_frames(arguments.video, indices)
-    maps = inference.motion_maps(frames, recognizer=recognizer, level=arguments.level)
+    level = 1 if arguments.level is None else arguments.level
+    maps = inference.motion_maps(frames, recognizer=recognizer, level=level)
     inference.draw_motion(frames, maps, arguments.output)
 
 

@@ -35,6 +35,8 @@ def open_video(path, max_pixels):
     """The container and its video stream."""
     import av
 
+    if os.path.isdir(path):
+        raise VideoError(path, "is a folder. Expected a video file.")
     if not os.path.isfile(path):
         raise VideoError(path, "no such file.")
     if os.path.getsize(path) == 0:
@@ -236,11 +238,34 @@ def check_encoder(name):
         raise ValueError(f"This build of FFmpeg has no encoder {name!r}.") from error
 
 
+def encode(path, stream, frame=None):
+    """Packets of a frame, or the last ones.
+
+    Raises:
+        VideoError: if the encoder refuses frames of this size, which it looks at
+            when the first one comes.
+    """
+    import av
+
+    try:
+        return stream.encode(frame)
+    except av.error.ExternalError as error:
+        raise VideoError(
+            path,
+            f"{stream.name} cannot encode frames of {stream.width}x{stream.height} "
+            "pixels.",
+        ) from error
+
+
 @contextlib.contextmanager
 def written_whole(path):
     """A path to write to, beside `path`, which it becomes once it is complete."""
     path = pathlib.Path(path)
     partial = path.with_name(f".{path.stem}.partial{path.suffix}")
+    try:
+        partial.touch()  # now, rather than when there is something to write
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, str(path)) from error
     try:
         yield partial
         os.replace(partial, path)

@@ -5,6 +5,7 @@ their time stamps, never by dividing by the frame rate. A file that cannot give 
 frame raises a `VideoError` that names it; no frame ever stands in for another.
 """
 
+import contextlib
 import dataclasses
 import fractions
 
@@ -20,6 +21,7 @@ from offkeras.data._container import (
     check_encoder,
     check_whole,
     decode,
+    encode,
     frame_seconds,
     open_video,
     read_index,
@@ -200,32 +202,47 @@ def write_video(path, frames, *, fps, codec="libx264"):
 
     Raises:
         ValueError: if there is no frame, a frame is not uint8 RGB of the first
-            one's size, `fps` is not positive, or this build of FFmpeg lacks the
-            encoder.
+            one's size, `fps` is not positive, this build of FFmpeg lacks the
+            encoder, the suffix is no container that can hold what it writes, or it
+            cannot encode frames of this size (a `VideoError`).
     """
     import av
 
     if not fps > 0:
         raise ValueError(f"Expected fps to be positive. Received: {fps}.")
     check_encoder(codec)
-    with written_whole(path) as partial, av.open(str(partial), "w") as container:
-        rate = fractions.Fraction(float(fps)).limit_denominator(1001)
-        stream = container.add_stream(codec, rate=rate, pix_fmt="yuv420p")
-        shape = None
-        for number, array in enumerate(frames):
-            array = np.asarray(array)
-            _check_frame(number, array, shape or array.shape)
-            shape = array.shape
-            height, width = shape[0] + shape[0] % 2, shape[1] + shape[1] % 2
-            if number == 0:
-                stream.height, stream.width = height, width
-            padding = ((0, height - shape[0]), (0, width - shape[1]), (0, 0))
-            array = np.pad(array, padding, "edge")
-            frame = av.VideoFrame.from_ndarray(array, format="rgb24")
-            container.mux(stream.encode(frame))
-        if shape is None:
-            raise ValueError(f"Expected at least one frame to write to {path}.")
-        container.mux(stream.encode())
+    with contextlib.ExitStack() as stack:
+        partial = stack.enter_context(written_whole(path))
+        try:
+            container = stack.enter_context(av.open(str(partial), "w"))
+            rate = fractions.Fraction(float(fps)).limit_denominator(1001)
+            stream = container.add_stream(codec, rate=rate, pix_fmt="yuv420p")
+        except ValueError as error:
+            raise ValueError(
+                f"Expected {path} to end in .mp4, .mkv or another container for "
+                f"{codec} ({error})."
+            ) from error
+        _write_frames(path, frames, container, stream)
+
+
+def _write_frames(path, frames, container, stream):
+    import av
+
+    shape = None
+    for number, array in enumerate(frames):
+        array = np.asarray(array)
+        _check_frame(number, array, shape or array.shape)
+        shape = array.shape
+        height, width = shape[0] + shape[0] % 2, shape[1] + shape[1] % 2
+        if number == 0:
+            stream.height, stream.width = height, width
+        padding = ((0, height - shape[0]), (0, width - shape[1]), (0, 0))
+        array = np.pad(array, padding, "edge")
+        frame = av.VideoFrame.from_ndarray(array, format="rgb24")
+        container.mux(encode(path, stream, frame))
+    if shape is None:
+        raise ValueError(f"Expected at least one frame to write to {path}.")
+    container.mux(encode(path, stream))
 
 
 def _check_frame(number, array, shape):

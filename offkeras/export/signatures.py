@@ -99,6 +99,11 @@ def specify(found, *, batch=None, num_segments=None, size=None, fixed=False):
             f"`size` must be (height, width) in pixels. Received: {size!r}."
         )
     _, *known, channels = found["serving_default"].input["frames"].shape
+    if "start" in found and known[0] is None and num_segments in (0, 1):
+        raise ValueError(
+            "`num_segments` must be 2 or more, for motion to be seen. "
+            f"Received: {num_segments}."
+        )
     given = (num_segments, *(size or (None, None)))
     segments, height, width = map(_dimension, _DIMENSIONS, given, known, [fixed] * 3)
     frame = (batch, height, width, channels)

@@ -15,6 +15,7 @@ from offkeras.data._container import (
     check_encoder,
     check_packets,
     decode,
+    encode,
     frame_time,
     open_video,
     reason,
@@ -148,10 +149,10 @@ def remux(path, file, *, container, crf, audio):
             encoded.time_base = video.time_base
             encoded.pts = round((frame.time - start) / video.time_base)
             durations[encoded.pts] = round(frame.duration / video.time_base)
-            mux(stream.encode(encoded))
+            mux(encode(path, stream, encoded))
 
         yield read_source(path), write
-        mux(stream.encode())
+        mux(encode(path, stream))
         sound.copy_until(math.inf)
 
 

@@ -162,6 +162,13 @@ def detect_frames(
         `(frame, detections)`: every frame, uint8 RGB `(H, W, 3)`, and its
         `FrameDetections`.
     """
+    if not 1 <= short_side <= long_side:
+        raise ValueError(
+            "Expected `short_side` to be 1 pixel or more, and `long_side` not less. "
+            f"Received: {short_side}, {long_side}."
+        )
+    if not 0 <= min_score <= 1:
+        raise ValueError(f"Expected `min_score` to be 0 to 1. Received: {min_score}.")
     step = _single_frame(detector) if _num_frames(detector) == 1 else _pair(detector)
     tracker = Tracker(min_iou=min_iou, max_missed=max_missed)
     shape, size = None, None

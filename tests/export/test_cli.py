@@ -83,6 +83,23 @@ def test_options_that_do_not_fit(arguments, message, run_folder, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_one_frame_shows_no_motion(run_folder, tmp_path):
+    arguments = ["export", str(run_folder / "recognizer"), "--to", "onnx"]
+    arguments += ["--out", str(tmp_path / "out"), "--segments"]
+    for segments in ("0", "1"):
+        with pytest.raises(SystemExit, match="2 or more, for motion to be seen"):
+            cli.main([*arguments, segments])
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_where_the_folder_goes(run_folder, tmp_path):
+    (tmp_path / "out").write_text("old")
+    arguments = ["export", str(run_folder / "restorer"), "--to", "onnx"]
+    with pytest.raises(SystemExit, match="--out to be a folder. Received: .*out, a f"):
+        cli.main([*arguments, "--out", str(tmp_path / "out")])
+    assert (tmp_path / "out").read_text() == "old"
+
+
 def test_unknown_target_and_missing_model(tmp_path, capsys):
     out = ["--out", str(tmp_path / "out")]
     with pytest.raises(SystemExit):
