@@ -137,8 +137,9 @@ def remux(path, file, *, container, crf, audio):
         def mux(packets):
             for packet in packets:
                 packet.duration = durations.pop(packet.pts) or packet.duration
-                sound.copy_until(packet.dts * packet.time_base)
-                target.mux(packet)
+                with _named(path, tracks):
+                    sound.copy_until(packet.dts * packet.time_base)
+                    target.mux(packet)
 
         def write(array, frame):
             nonlocal coding
@@ -153,7 +154,21 @@ def remux(path, file, *, container, crf, audio):
 
         yield read_source(path), write
         mux(encode(path, stream))
-        sound.copy_until(math.inf)
+        with _named(path, tracks):
+            sound.copy_until(math.inf)
+
+
+@contextlib.contextmanager
+def _named(path, tracks):
+    """Names the video where a container refuses what it is given."""
+    import av
+
+    try:
+        yield
+    except av.error.FFmpegError as error:
+        what = "its sound cannot be copied" if tracks else "cannot be written"
+        advice = " Leave the sound out." if tracks else ""
+        raise VideoError(path, f"{what} ({reason(error)}).{advice}") from error
 
 
 def _start(video, tracks):
@@ -194,17 +209,6 @@ class _Sound:
 
     def copy_until(self, time):
         """Copies the packets up to a time in seconds."""
-        import av
-
-        try:
-            self._copy_until(time)
-        except av.error.FFmpegError as error:
-            raise VideoError(
-                self.path,
-                f"its sound cannot be copied ({reason(error)}). Leave it out.",
-            ) from error
-
-    def _copy_until(self, time):
         while True:
             packet = self.waiting or next(self.packets, None)
             self.waiting = packet
@@ -212,7 +216,7 @@ class _Sound:
                 return
             if packet.dts is None or packet.pts is None:
                 raise VideoError(
-                    self.path, "its sound has no time stamps. Leave it out."
+                    self.path, "its sound has no time stamps. Leave the sound out."
                 )
             if packet.dts * packet.time_base - self.start > time:
                 return

@@ -258,7 +258,7 @@ def test_files_that_hold_no_video(tmp_path):
         container.mux(stream.encode())
     cases = {
         tmp_path / "absent.mp4": "no such file",
-        tmp_path: "no such file",
+        tmp_path: "is a folder",
         write("empty.mp4", b""): "empty",
         write("text.mp4", b"this is no video\n" * 50): "not a readable video",
         sound: "no video stream",

@@ -1,7 +1,9 @@
 """Input that cannot be restored: the error names the file, and the frame."""
 
 import pathlib
+import types
 
+import numpy as np
 import pytest
 
 from offkeras import data, inference
@@ -84,3 +86,36 @@ def test_huge_frames_are_refused_before_decoding(encode, identity, monkeypatch):
     monkeypatch.setattr(_remux, "decode", None)
     with pytest.raises(data.VideoError, match="96x64 exceeds max_pixels=6143"):
         list(inference.restore(path, identity))
+
+
+@pytest.mark.parametrize("name", ["film.ts", "film.mp4", "film.mkv"])
+def test_damage_anywhere_ends_in_a_file_or_a_sentence(name, film, identity, tmp_path):
+    """Of the picture, of the sound and of what holds them; never another error."""
+    content = pathlib.Path(film(name, num_frames=8)).read_bytes()
+    rng, reasons, written = np.random.default_rng(0), [], 0
+    start = content.index(b"moov") if name.endswith("mp4") else 0
+    for _ in range(40):
+        damaged = bytearray(content)
+        for place in rng.integers(start, len(content), rng.integers(1, 20)):
+            damaged[place] = rng.integers(256)
+        path, output = tmp_path / f"damaged.{name[-3:].strip('.')}", tmp_path / "o.mkv"
+        path.write_bytes(damaged)
+        try:
+            inference.restore_file(path, output, identity)
+            written += 1
+        except data.VideoError as error:
+            assert str(error).startswith(f"{path}: ") and len(str(error)) < 400
+            reasons.append(error.reason)
+    assert written > 0
+    if name != "film.mkv":
+        assert any("its sound cannot be copied" in reason for reason in reasons)
+
+
+def test_sound_without_time_stamps():
+    packet = types.SimpleNamespace(size=1, dts=None, pts=None)
+    source = types.SimpleNamespace(demux=lambda *tracks: [packet])
+    target = types.SimpleNamespace(add_stream_from_template=lambda track: track)
+    track = types.SimpleNamespace(index=1)
+    sound = _remux._Sound("a.avi", source, target, [track], 0)
+    with pytest.raises(data.VideoError, match="a.avi: its sound has no time stamps"):
+        sound.copy_until(0)
