@@ -101,9 +101,10 @@ def test_ranges_are_those_of_the_keras_model(exported):
     (graph,) = (g for g in model.subgraphs if g.name == b"serving_default")
     # What is taken away from the frames, in place: it must not be measured as they are.
     (scale,) = (
-        tensor.quantization.scale
-        for tensor in graph.tensors
-        if b"/artifacts" in tensor.name and tensor.shape.size == 4
+        graph.tensors[operator.outputs[0]].quantization.scale
+        for operator in graph.operators
+        if flatbuffer_utils.opcode_to_name(model, operator.opcodeIndex) == "CONV_2D"
+        and b"/artifacts" in graph.tensors[operator.outputs[0]].name
     )
     clips = tiny_models.clips("restorer", 8).astype("float32")
     restored = np.asarray(tiny_models.model("restorer")({"frames": clips})["restored"])
