@@ -77,6 +77,7 @@ class Detections(keras.layers.Layer):
         scores, best = top(
             ops.reshape(scores, (-1, classes * regions)), self.max_detections
         )
+        scores = ops.maximum(scores, REJECTED)  # of places without a region too
         detected = scores > REJECTED
         return {
             "boxes": ops.where(detected[..., None], gather(boxes, best), 0.0),

@@ -3,7 +3,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from offkeras import export
+from offkeras import export, layers
 from offkeras.export.float32 import in_float32
 from tests.export import tiny_models
 
@@ -52,3 +52,33 @@ def test_a_model_in_half_precision_is_exported_in_float32(policy, tmp_path):
     (restored,) = onnxruntime.InferenceSession(str(path)).run(None, {"frames": frames})
     assert np.abs(restored - expected.clip(0, 255)).max() <= 0.51
     assert in_float32(copy) is copy
+
+
+def test_places_that_no_region_fills_are_numbers(tmp_path):
+    """ONNX writes a choice as a sum of products, infinity times nothing included."""
+    shapes = {"logits": (3, 3), "deltas": (3, 4), "rois": (3, 4), "frame": (32, 32, 3)}
+    inputs = {name: keras.Input(shape, name=name) for name, shape in shapes.items()}
+    inputs["valid"] = keras.Input((3,), dtype="bool", name="valid")
+    detections = layers.Detections(max_detections=20)(
+        *(inputs[name] for name in ("logits", "deltas", "rois", "valid", "frame"))
+    )
+    model = keras.Model(inputs, detections)
+    rng = np.random.default_rng(0)
+    corners = np.sort(rng.uniform(0, 32, (1, 3, 2, 2)), axis=2)
+    examples = {
+        "logits": rng.normal(size=(1, 3, 3)),
+        "deltas": rng.normal(size=(1, 3, 4)),
+        "rois": corners.reshape(1, 3, 4),
+        "frame": np.zeros((1, 32, 32, 3)),
+    }
+    examples = {name: value.astype("float32") for name, value in examples.items()}
+    examples["valid"] = np.array([[True, True, False]])
+    expected = model(examples)
+    assert 0 < expected["count"][0] < 3 * 2 < 20
+    path = tmp_path / "detections.onnx"
+    model.export(str(path), format="onnx", verbose=False)
+    session = onnxruntime.InferenceSession(str(path))
+    found = session.run(None, {i.name: examples[i.name] for i in session.get_inputs()})
+    names = [output.name for output in session.get_outputs()]
+    for name, value in zip(names, found, strict=True):
+        np.testing.assert_allclose(value, expected[name], atol=1e-5, err_msg=name)
