@@ -2,7 +2,8 @@
 
     python -m benchmarks.pipeline --out benchmarks/pipeline.csv
 
-Measures, in processes of their own so that peak memory is each one's:
+Measures, in processes of their own so that peak memory is each one's (without the
+workers of the preparation):
 
 - preparation of videos to shards without flow, a worker a core, next to bare PyAV
   decoding and JPEG encoding in as many processes;
@@ -18,7 +19,6 @@ import argparse
 import datetime
 import json
 import os
-import resource
 import shlex
 import subprocess
 import sys
@@ -29,7 +29,7 @@ from statistics import median
 import keras
 import tensorflow as tf
 
-from benchmarks import records
+from benchmarks import memory, records
 from benchmarks.pipeline_cases import (
     CASES,
     SEGMENTS,
@@ -111,16 +111,14 @@ def measure(folder, arguments, rounds):
 def run_case(o):
     """Runs one case and prints its value and the peak memory of this process."""
     value = CASES[o.case](o.folder, o)
-    processes = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN  # or its largest worker
-    peak = max(resource.getrusage(who).ru_maxrss for who in processes) / 1024
-    print(f"\n{json.dumps([value, peak])}")
+    print(f"\n{json.dumps([value, memory.peak() / memory.MIB])}")
 
 
 def table(medians, o, command):
     """Rows of the CSV file."""
     rows = []
     for measurement, modality, unit, case, reference, other in MEASUREMENTS:
-        value, memory = medians[case]
+        value, peak = medians[case]
         rows.append(
             {
                 "measurement": measurement,
@@ -130,7 +128,7 @@ def table(medians, o, command):
                 "reference": reference,
                 "reference_value": f"{medians[other][0]:.2f}",
                 "ratio_to_reference": f"{value / medians[other][0]:.3f}",
-                "peak_memory_mib": f"{memory:.0f}",
+                "peak_memory_mib": f"{peak:.0f}",
                 "tensorflow": tf.__version__,
                 "keras": keras.__version__,
                 "device": records.device(),

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 
 from offkeras.commands import check, classify, detect, export, info, restore, show
@@ -9,12 +10,14 @@ from offkeras.commands._batch import ERRORS
 
 COMMANDS = (classify, detect, restore, show, check, export, info)
 EXIT_STATUS = """exit status: 0: done; 1: bad input, told in one sentence; 2: wrong
-usage; 130: interrupted, with nothing half-written"""
+usage; 130 and 143: interrupted and ended, with nothing half-written"""
 
 
 def main(argv=None):
     """Runs the command line; bad input ends in one sentence and status 1."""
     arguments = _parser().parse_args(argv)
+    # As after Ctrl-C, what is half-written is cleared away.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         arguments.run(arguments)
         sys.stdout.flush()

@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -379,17 +380,23 @@ def test_a_folder_of_videos_and_images(videos):
         cli.main(["classify", str(videos)])
 
 
-def test_an_interrupt_leaves_nothing_half_written(videos, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
+def test_an_interrupt_leaves_nothing_half_written(
+    number, status, videos, tmp_path, monkeypatch
+):
     def interrupted(*args):
         yield next(inference.iterate_source(videos / "walk" / "a.mp4"))
-        raise KeyboardInterrupt
+        os.kill(os.getpid(), number)
+        yield from inference.iterate_source(videos / "walk" / "a.mp4")
 
     module = importlib.import_module("offkeras.inference.classify")
     monkeypatch.setattr(module, "iterate_source", interrupted)
     out = tmp_path / "out"
     with pytest.raises(SystemExit) as stop:
         cli.main(["classify", str(videos), "--json", str(out), "--output", str(out)])
-    assert stop.value.code == 130
+    assert stop.value.code == status
     assert names_of(out) == []
 
 

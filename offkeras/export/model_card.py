@@ -5,7 +5,18 @@ import datetime
 import keras
 import tensorflow as tf
 
-from offkeras.export.signatures import task_of
+from offkeras.export.signatures import DETECTION, RECOGNITION, RESTORATION, task_of
+
+NOTES = {
+    RECOGNITION: "A frame is a centre crop, its shorter side scaled to 256/224 of the "
+    "size before. `logits` are the mean of `appearance` over the frames of a clip, "
+    "plus the mean of `off_3` over its pairs: `start` gives the first frame's, `step` "
+    "those of a frame and of the pair that it ends.",
+    RESTORATION: "Of three frames the middle one is restored, so that a `step` gives "
+    "the frame before; of two it is the last.",
+    DETECTION: "Boxes are x1, y1, x2, y2 in pixels of the last frame; `count` is how "
+    "many there are.",
+}
 
 
 def model_card(model, functions, *, name):
@@ -27,6 +38,7 @@ def model_card(model, functions, *, name):
         f"Exported on {datetime.date.today().isoformat()} with TensorFlow "
         f"{tf.__version__} and Keras {keras.__version__}. Frames are RGB in 0..255; "
         "their normalisation is part of the graph.",
+        NOTES[task_of(model)],
     ]
     for signature, function in functions.items():
         (inputs,), _ = function.structured_input_signature
