@@ -61,14 +61,14 @@ class Options:
     partial_bn: bool = option(False, "fix all but the first batch normalisation")
     batch_size: int = option(128, "clips of a step, over all devices")
     appearance_epochs: int = option(47, "epochs of the first stage")
-    appearance_iterations: int = option(0, "instead of its epochs")
+    appearance_iterations: int = option(0, "batches of 128 clips, instead of epochs")
     appearance_drops: str = option(
         "1500/3500,3000/3500", "where its learning rate drops to a tenth"
     )
     appearance_learning_rate: float = option(0.001, "of the first stage")
     appearance_clip_norm: float = option(40.0, "clip_norm of the first stage")
     off_epochs: int = option(268, "epochs of the second, or the only stage")
-    off_iterations: int = option(0, "instead of its epochs")
+    off_iterations: int = option(0, "batches of 128 clips, instead of epochs")
     off_drops: str = option(
         "10000/20000,15000/20000,18000/20000", "where the learning rate drops"
     )

@@ -21,17 +21,27 @@ def parse(defaults, presets, *, description, argv=None):
     Returns:
         An instance of `defaults`. An unknown option ends the program.
     """
+    preset = presets.get(_preset(argv), {})
     parser = argparse.ArgumentParser(
         description=description, allow_abbrev=False, argument_default=argparse.SUPPRESS
     )
-    parser.add_argument("--preset", choices=presets, help="values to start from")
+    if presets:
+        parser.add_argument("--preset", choices=presets, help="values to start from")
     for field in dataclasses.fields(defaults):
         name = "--" + field.name.replace("_", "-")
-        help = f"{field.metadata['help']} (default: {field.default})"
+        default = preset.get(field.name, field.default)
+        help = f"{field.metadata['help']} (default: {default})"
         if field.type is bool:
             parser.add_argument(name, action=argparse.BooleanOptionalAction, help=help)
         else:
             parser.add_argument(name, type=field.type, help=help)
     given = vars(parser.parse_args(argv))
-    preset = presets[given.pop("preset")] if "preset" in given else {}
+    given.pop("preset", None)
     return defaults(**{**preset, **given})
+
+
+def _preset(argv):
+    """The preset of a command line, whose values are the defaults of the rest."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--preset")
+    return parser.parse_known_args(argv)[0].preset

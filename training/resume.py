@@ -114,7 +114,7 @@ def load_weights(model, path):
     try:
         model.load_weights(path)
     except (ValueError, OSError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = " ".join(str(error).split())[:300]
         raise ValueError(
             f"{path} does not hold the weights of this model: expected those of "
             f"{model.name!r} with {model.count_params():,} parameters. "

@@ -13,6 +13,7 @@ from training import cluster, distribution, mirror
 
 # These may differ when a run is resumed.
 FREE = ("output", "resume", "devices", "export_to")
+OPTIONS = "options.json"
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
@@ -60,14 +61,16 @@ def prepare_output(o):
             with other options.
     """
     output = Path(o.output)
-    if output.exists() and any(output.iterdir()) and not o.resume:
+    held = {path.name for path in output.iterdir()} if output.exists() else set()
+    begun = bool(held - {OPTIONS})  # else the start failed
+    if begun and not o.resume:
         raise SystemExit(
             f"{output} holds an earlier run: pass --resume to go on with it, or "
             "another --output."
         )
     options = {k: v for k, v in dataclasses.asdict(o).items() if k not in FREE}
-    path = output / "options.json"
-    if path.exists():
+    path = output / OPTIONS
+    if begun and path.exists():
         before = json.loads(path.read_text())
         changed = [k for k in options if before.get(k) != options[k]]
         if changed:

@@ -35,3 +35,16 @@ def test_unknown_option_is_an_error(argv, capsys):
         parse(*argv)
     assert error.value.code == 2
     assert argv[0] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("preset", "size"), [([], 128), (["--preset", "small"], 8)])
+def test_help_tells_the_defaults_of_the_preset(preset, size, capsys):
+    with pytest.raises(SystemExit):
+        parse(*preset, "--help")
+    assert f"how many (default: {size})" in capsys.readouterr().out
+
+
+def test_no_preset_where_there_is_none(capsys):
+    with pytest.raises(SystemExit):
+        options.parse(Defaults, {}, description="test", argv=["--preset", "small"])
+    assert "--preset" in capsys.readouterr().err

@@ -1,8 +1,12 @@
+import dataclasses
+import json
+
 import keras
 import numpy as np
 import pytest
 
-from training import resume
+from training import resume, run
+from training.action_presets import Options
 
 HEADER = "epoch,loss\n"
 
@@ -46,3 +50,16 @@ def test_dropout_is_a_function_of_seed_and_epoch():
     np.testing.assert_array_equal(masks(seed=1, epoch=3), [first, second])
     for other in (masks(seed=2, epoch=3), masks(seed=1, epoch=4)):
         assert (other[0] != first).any()
+
+
+def test_a_start_that_failed_is_no_earlier_run(tmp_path):
+    """Such as one without its data: the options are all that it left."""
+    first = Options(output=str(tmp_path / "run"), split=1)
+    output = run.prepare_output(first)
+    assert run.prepare_output(dataclasses.replace(first, split=2)) == output
+    assert json.loads((output / "options.json").read_text())["split"] == 2
+    (output / "appearance").mkdir()
+    with pytest.raises(SystemExit, match="holds an earlier run: pass --resume"):
+        run.prepare_output(first)
+    with pytest.raises(SystemExit, match="other options: split 2. Received: split 1"):
+        run.prepare_output(dataclasses.replace(first, resume=True))
