@@ -6,6 +6,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from offkeras import data
+from training import options
 
 EMBEDDED = {"camera_motion": data.CameraMotion, "acceleration": data.Acceleration}
 DATASETS = {"ucf101": data.ucf101, "hmdb51": data.hmdb51}
@@ -24,6 +25,7 @@ class Clips:
     test: tf.data.Dataset
 
 
+@options.bad_input()
 def load_clips(o):
     """The dataset that the options name, checked before the first epoch.
 
@@ -34,7 +36,7 @@ def load_clips(o):
         `Clips`.
 
     Raises:
-        SystemExit: if options do not go together.
+        SystemExit: if options do not go together or data are not as expected.
     """
     if o.data in EMBEDDED:
         return _embedded(o)
@@ -80,6 +82,7 @@ def load_clips(o):
     )
 
 
+@options.bad_input()
 def open_prepared(o):
     """Prepared videos of an official split.
 
@@ -92,7 +95,7 @@ def open_prepared(o):
         `validation_fraction` is 0.
 
     Raises:
-        SystemExit: if `dataset` is unknown.
+        SystemExit: if `dataset` is unknown or data are not as expected.
     """
     if o.dataset not in DATASETS:
         raise SystemExit(

@@ -66,6 +66,7 @@ def train_and_test(o, output, strategy):
     print(f"SavedModel: {folder}")
 
 
+@options.bad_input()
 def make_models(num_classes, o):
     """The networks of the two stages, which share the backbone."""
     if o.modality not in models.MODALITIES:
@@ -107,6 +108,7 @@ def fix_statistics(backbone):
         layer.trainable = False
 
 
+@options.bad_input()
 def load_first_stage(tsn, path):
     """A TSN trained before, here or with PyTorch."""
     if Path(path).suffix in weights.SUFFIXES:

@@ -106,6 +106,7 @@ def main(argv=None):
         test(model, o)
 
 
+@options.bad_input()
 def make_model(o):
     """The network that the options name."""
     if o.model == "dncnn":
@@ -131,6 +132,7 @@ def embedded_clips(o):
     return EMBEDDED_ROOT
 
 
+@options.bad_input()
 def load(split, num_frames, o, **how):
     """The clips of a list, their files checked."""
     size = (o.frame_height, o.frame_width)

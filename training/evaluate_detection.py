@@ -51,10 +51,11 @@ TRUTH, FOUND = (0, 188, 212), (255, 235, 59)  # colours of boxes
 def main(argv=None):
     """Reads truth and predictions; writes tables, curves and pictures."""
     o = options.parse(Options, {}, description=__doc__.splitlines()[0], argv=argv)
-    truth = read_truth(o)
-    detections = metrics.read_predictions(
-        o.predictions, truth.frames, num_classes=len(truth.class_names)
-    )
+    with options.bad_input():
+        truth = read_truth(o)
+        detections = metrics.read_predictions(
+            o.predictions, truth.frames, num_classes=len(truth.class_names)
+        )
     out = Path(o.out)
     report(out, truth, detections, read_speeds(o.speeds))
     if o.pictures:

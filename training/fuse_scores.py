@@ -19,22 +19,20 @@ from pathlib import Path
 import numpy as np
 
 from offkeras import inference
-from training import paper_tables
+from training import options, paper_tables
 from training.scores import Scores, accuracies, check_same_videos
 
 GRID = np.arange(0.0, 3.01, 0.1)  # of a weight beside the first, which is 1
 
 
+@options.bad_input()
 def main(argv=None):
     """Prints accuracies, or the paper's tables."""
     arguments = parse(argv)
-    try:
-        if arguments.tables:
-            print(paper_tables.markdown([Scores.load(f) for f in arguments.terms]))
-            return
+    if arguments.tables:
+        print(paper_tables.markdown([Scores.load(f) for f in arguments.terms]))
+    else:
         run(arguments)
-    except (ValueError, OSError) as error:
-        raise SystemExit(str(error)) from error
 
 
 def run(arguments):

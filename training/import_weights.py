@@ -15,8 +15,10 @@ import argparse
 from pathlib import Path
 
 from offkeras import backbones, models, weights
+from training import options
 
 
+@options.bad_input()
 def main(argv=None):
     """Reads the one file and writes the other."""
     parser = argparse.ArgumentParser(

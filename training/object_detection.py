@@ -67,6 +67,7 @@ def moving_objects(o):
     return dataclasses.replace(o, data=MOVING_OBJECTS_ROOT, classes=classes)
 
 
+@options.bad_input()
 def load(names, o, **how):
     """The frames of lists, or of one JSON, their files checked."""
     if names.endswith(".json"):
@@ -94,6 +95,7 @@ def read_offsets(o):
         ) from None
 
 
+@options.bad_input()
 def make_detector(num_classes, o):
     """The network that the options name."""
     if o.model not in ("rfcn", "off_single", "off_multi"):

@@ -1,6 +1,7 @@
 """Command-line options of the training scripts, from one block of defaults."""
 
 import argparse
+import contextlib
 import dataclasses
 
 
@@ -38,6 +39,22 @@ def parse(defaults, presets, *, description, argv=None):
     given = vars(parser.parse_args(argv))
     given.pop("preset", None)
     return defaults(**{**preset, **given})
+
+
+@contextlib.contextmanager
+def bad_input():
+    """Data that is not as expected ends the program in its sentence, not a traceback.
+
+    Also a decorator, for what reads the data and builds models of the options: an
+    error of the training itself keeps its traceback.
+
+    Raises:
+        SystemExit: in place of `ValueError`, `OSError` and `RuntimeError`.
+    """
+    try:
+        yield
+    except (ValueError, OSError, RuntimeError) as error:
+        raise SystemExit(str(error)) from error
 
 
 def _preset(argv):

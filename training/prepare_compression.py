@@ -51,6 +51,7 @@ class Options:
     )
 
 
+@options.bad_input()
 def main(argv=None):
     """Cuts videos if asked to, checks the clean clips, compresses them."""
     o = options.parse(Options, {}, description=__doc__.splitlines()[0], argv=argv)

@@ -32,6 +32,7 @@ class Options:
     )
 
 
+@options.bad_input()
 def main(argv=None):
     """Writes snippets, annotations and lists."""
     o = options.parse(Options, {}, description=__doc__.splitlines()[0], argv=argv)

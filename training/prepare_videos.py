@@ -127,10 +127,8 @@ def check(o):
             f"Received: {o.videos_per_shard} and {o.workers}."
         )
     fields = [field.name for field in dataclasses.fields(ExampleOptions)]
-    try:
+    with options.bad_input():
         return ExampleOptions(**{name: getattr(o, name) for name in fields})
-    except ValueError as error:
-        raise SystemExit(str(error)) from error
 
 
 def find_videos(o):
@@ -138,7 +136,7 @@ def find_videos(o):
 
     The official lists are checked here, the files one by one as they are prepared.
     """
-    try:
+    with options.bad_input():
         if o.dataset == "folder":
             splits = [action_datasets.class_folders(o.videos)]
         elif o.dataset == "list":
@@ -146,8 +144,6 @@ def find_videos(o):
         else:
             read = getattr(action_datasets, o.dataset)
             splits = [read(None, o.lists, split=n) for n in action_datasets.SPLITS]
-    except ValueError as error:
-        raise SystemExit(str(error)) from error
     if not storage.is_remote(o.videos) and not os.path.isdir(o.videos):
         raise SystemExit(f"Expected --videos to be a folder. Received: {o.videos}.")
     videos = {video.name: video for split in splits for video in split.videos}

@@ -13,7 +13,7 @@ import h5py
 import keras
 import tensorflow as tf
 
-from training import mirror
+from training import mirror, options
 
 EPOCHS_DONE = "epochs_done"
 
@@ -81,6 +81,7 @@ class Checkpoint(keras.callbacks.Callback):
         os.replace(temporary, self.path)
         mirror.upload(last=self.path)
 
+    @options.bad_input()
     def restore(self, model):
         """Loads the checkpoint, if there is one.
 
@@ -91,7 +92,7 @@ class Checkpoint(keras.callbacks.Callback):
             The number of epochs that are done: 0 without a checkpoint.
 
         Raises:
-            ValueError: if the checkpoint is of another model.
+            SystemExit: if the checkpoint is of another model.
         """
         if not self.path.exists():
             return 0

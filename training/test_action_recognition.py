@@ -52,7 +52,8 @@ def main(argv=None):
         raise SystemExit(f"--crops must be 'mean' or 'max'. Received: {o.crops!r}.")
     trained = read_training(o)
     videos = choose_videos(trained, o)
-    recognizer = keras.models.load_model(o.model, compile=False)
+    with options.bad_input():
+        recognizer = keras.models.load_model(o.model, compile=False)
     score = segment_scores(recognizer, OUTPUTS)
 
     dataset = videos.test_dataset(

@@ -166,7 +166,7 @@ def test_the_learning_rate_rises_and_falls():
 
 
 def test_training_refuses_a_broken_set(vimeo, tmp_path):
-    with pytest.raises(ValueError, match="im2.png to be 64x48 pixels. Received: 48x32"):
+    with pytest.raises(SystemExit, match="im2.png to be 64x48 pixels. Received: 48x32"):
         train(vimeo, tmp_path / "size", "--frame-width", "64", "--frame-height", "48")
-    with pytest.raises(ValueError, match="jpeg2000_q20/00001/0001 is missing"):
+    with pytest.raises(SystemExit, match="jpeg2000_q20/00001/0001 is missing"):
         train(vimeo, tmp_path / "run", "--quality", "20")

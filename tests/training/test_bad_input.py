@@ -1,0 +1,51 @@
+"""What is wrong with the data ends every script in a sentence that names it."""
+
+import pytest
+
+from training import (
+    action_recognition,
+    artifact_removal,
+    evaluate_detection,
+    import_weights,
+    object_detection,
+    options,
+    prepare_compression,
+    prepare_moving_objects,
+)
+
+
+def test_errors_of_the_data_end_the_program_and_no_others():
+    for kind in (ValueError, FileNotFoundError, RuntimeError):
+        with pytest.raises(SystemExit, match="^list.txt$"), options.bad_input():
+            raise kind("list.txt")
+    with pytest.raises(ZeroDivisionError), options.bad_input():
+        raise ZeroDivisionError
+
+
+FOLDER = ["--validation-fraction", "0.5", "--width", "0.25", "--size", "96"]
+
+
+@pytest.mark.parametrize(
+    "script, arguments",
+    [
+        (action_recognition, ["--data", "{absent}", *FOLDER]),
+        (action_recognition, ["--weights", "{absent}.npz", "--width", "0.25"]),
+        (action_recognition, ["--first-stage", "{absent}.h5", "--width", "0.25"]),
+        (artifact_removal, ["--data", "{absent}"]),
+        (object_detection, ["--data", "{absent}"]),
+        (object_detection, ["--data", "{absent}", "--classes", "{absent}.txt"]),
+        (evaluate_detection, ["--annotations", "{absent}.json"]),
+        (prepare_compression, ["--data", "{root}", "--ffmpeg", "{absent}"]),
+        (import_weights, ["{text}", "out.weights.h5"]),
+        (prepare_moving_objects, ["--out", "{text}"]),
+    ],
+)
+def test_scripts_name_what_is_wrong(script, arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.npz").write_text("text")
+    places = {"root": tmp_path, "absent": tmp_path / "absent"}
+    places["text"] = tmp_path / "text.npz"
+    arguments = [argument.format(**places) for argument in arguments]
+    named = "text.npz" if str(places["text"]) in arguments else "absent"
+    with pytest.raises(SystemExit, match=named):
+        script.main(arguments)
