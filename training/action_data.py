@@ -46,8 +46,13 @@ def load_clips(o):
     else:
         train, validation, test = _open_folder(o)
         real = {}
-    held_out = f", {len(validation)} for validation" if validation else ""
-    print(f"{len(train)} videos to train on{held_out}, {len(test)} to test on")
+    counts = [f"{len(train)} videos to train on"]
+    if validation is test:
+        counts.append(f"{len(test)} held out, to validate and test on")
+    else:
+        counts += [f"{len(validation)} for validation"] if validation else []
+        counts.append(f"{len(test)} to test on")
+    print(", ".join(counts))
 
     shape = dict(size=o.size, batch_size=o.batch_size, **real)
 

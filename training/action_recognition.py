@@ -28,6 +28,17 @@ def main(argv=None):
     """Runs the stages, the test and the export."""
     o = options.parse(Options, PRESETS, description=__doc__.splitlines()[0], argv=argv)
     o = dataclasses.replace(o, output=o.output.replace("{split}", str(o.split)))
+    for name in ("appearance_epochs", "off_epochs"):
+        if getattr(o, name) < 1:
+            raise SystemExit(
+                f"Expected --{name.replace('_', '-')} of at least 1. "
+                f"Received: {getattr(o, name)}."
+            )
+    if min(o.num_segments, o.test_segments) < 2:
+        raise SystemExit(
+            "Expected --num-segments and --test-segments of at least 2, for OFF. "
+            f"Received: {o.num_segments} and {o.test_segments}."
+        )
     if o.first_stage and o.end_to_end:
         raise SystemExit("--first-stage and --end-to-end exclude each other.")
     with run.start(o) as (o, output, strategy):
@@ -128,7 +139,6 @@ def fix_appearance(recognizer, tsn):
 def fit(model, stage, outputs, clips, o, strategy):
     """One stage, from its last checkpoint if there is one."""
     folder = Path(o.output) / stage
-    folder.mkdir(exist_ok=True)
     length = (
         (o.appearance_epochs, o.appearance_iterations)
         if stage == "appearance"
@@ -151,6 +161,7 @@ def fit(model, stage, outputs, clips, o, strategy):
             jit_compile=distribution.may_compile(strategy),
         )
         done = checkpoint.restore(trainer)
+    folder.mkdir(exist_ok=True)  # only now: a failed start is no earlier run
     log = resume.trim_log(folder / "log.csv", done)
     if done == epochs:
         return

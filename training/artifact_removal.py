@@ -2,6 +2,8 @@
 
 # the embedded clips, some ten minutes on a CPU
 python -m training.artifact_removal --preset embedded
+# clips of your own, cut and compressed by training.prepare_compression
+python -m training.artifact_removal --preset small --data my_clips
 # the paper's experiment (Vimeo-90K, compressed by training.prepare_compression)
 python -m training.artifact_removal --preset paper --quality 40
 """
@@ -48,9 +50,11 @@ class Options:
     frame_width: int = option(448, "width that every frame must have; 0: any")
     crop: int = option(0, "height and width of random crops; 0: whole frames")
     crops_per_frame: int = option(1, "how often an epoch visits a frame")
+    augment: bool = option(False, "mirror, turn and reverse the crops")
     all_targets: bool = option(False, "train on frames 2..6 and not on the 4th only")
     in_memory: bool = option(False, "keep decoded frames, for small sets")
-    validation: str = option("test", "list to validate on: sep_<validation>list.txt")
+    train: str = option("train", "list to train on: sep_<train>list.txt")
+    validation: str = option("test", "list to validate on")
     validation_clips: int = option(200, "clips of it, the first ones")
     tests: str = option("test", "lists to test on at the end, comma separated")
     ensemble: bool = option(False, "test with flips, turns and temporal reversal")
@@ -62,6 +66,23 @@ class Options:
     jit_compile: bool = option(False, "compile by XLA, slow on a CPU")
 
 
+# For a CPU and little data.
+SMALL = dict(
+    width=16,
+    depth=6,
+    tail_convs=3,
+    frame_height=0,  # clips of different size
+    frame_width=0,
+    crop=48,
+    crops_per_frame=4,
+    augment=True,
+    all_targets=True,
+    in_memory=True,
+    batch_size=8,
+    epochs=32,
+    learning_rate=2e-3,
+    warm_up=100,
+)
 PRESETS = {
     # Section 7.3. Xavier needs hundreds of steps to leave its plateau.
     "paper": dict(
@@ -69,24 +90,14 @@ PRESETS = {
         output="runs/artifact_removal_paper",
         initialization="xavier",
     ),
+    "small": dict(SMALL, output="runs/artifact_removal_small"),
     "embedded": dict(
+        SMALL,
         data="embedded",
         output="runs/artifact_removal_embedded",
-        width=16,
-        depth=6,
-        tail_convs=3,
-        frame_height=0,  # the out-of-domain video is smaller
-        frame_width=0,
-        crop=48,
-        crops_per_frame=4,
-        all_targets=True,
-        in_memory=True,
+        train="train_sizes",
         validation="validation",
         tests="test,out_of_domain",
-        batch_size=8,
-        epochs=32,
-        learning_rate=2e-3,
-        warm_up=100,
     ),
 }
 EMBEDDED_ROOT = "runs/compressed_clips"
@@ -95,6 +106,8 @@ EMBEDDED_ROOT = "runs/compressed_clips"
 def main(argv=None):
     """Trains, tests and saves the model."""
     o = options.parse(Options, PRESETS, description=__doc__.splitlines()[0], argv=argv)
+    if o.epochs < 1:
+        raise SystemExit(f"Expected --epochs of at least 1. Received: {o.epochs}.")
     with run.start(o) as (o, output, strategy):
         if o.data == "embedded":
             with cluster.chief_first(strategy):
@@ -150,7 +163,7 @@ def fit(model, o, strategy):
     """Trains, from the last checkpoint if there is one."""
     output, num_frames = Path(o.output), model.inputs[0].shape[1]
     targets = tuple(range(2, 7)) if o.all_targets else (septuplet_files.MIDDLE,)
-    clips = load("train", num_frames, o, targets=targets, in_memory=o.in_memory)
+    clips = load(o.train, num_frames, o, targets=targets, in_memory=o.in_memory)
     validation = load(o.validation, num_frames, o).evaluation_dataset()
     crops = dict(batch_size=o.batch_size, crops_per_frame=o.crops_per_frame)
     steps_per_epoch = clips.steps_per_epoch(**crops)
@@ -174,6 +187,7 @@ def fit(model, o, strategy):
         seed=o.seed,
         initial_epoch=done,
         epochs=o.epochs,
+        augment=o.augment,
         part=distribution.part_of_batch(o.batch_size, strategy),
         **crops,
     )

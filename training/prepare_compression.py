@@ -18,6 +18,7 @@ A killed run goes on where it stopped.
 import concurrent.futures
 import dataclasses
 import functools
+import hashlib
 import itertools
 import os
 from pathlib import Path
@@ -25,6 +26,8 @@ from pathlib import Path
 import keras
 
 from offkeras.data import beam, compressed_clips, compression, septuplet_files
+from offkeras.data._container import MAX_PIXELS, VideoError, check_packets
+from offkeras.data.class_folder import SUFFIXES
 from training import options
 from training.options import option
 
@@ -42,6 +45,7 @@ class Options:
     width: int = option(448, "width of a septuplet")
     stride: int = option(7, "frames between the beginnings of two septuplets")
     test_every: int = option(10, "every n-th video is for testing, the others train")
+    on_error: str = option("raise", "broken videos: 'raise', or 'skip' them")
     # FFmpeg
     ffmpeg: str = option("", "path of FFmpeg; default: the one of imageio-ffmpeg")
     any_version: bool = option(False, "accept an FFmpeg with another JPEG 2000 encoder")
@@ -51,10 +55,23 @@ class Options:
     )
 
 
+LEAST = {"height": 8, "width": 8, "stride": 1, "test_every": 2, "workers": 1}
+
+
 @options.bad_input()
 def main(argv=None):
     """Cuts videos if asked to, checks the clean clips, compresses them."""
     o = options.parse(Options, {}, description=__doc__.splitlines()[0], argv=argv)
+    for name, least in LEAST.items():
+        if getattr(o, name) < least:
+            raise SystemExit(
+                f"Expected --{name.replace('_', '-')} of at least {least}. "
+                f"Received: {getattr(o, name)}."
+            )
+    if o.on_error not in ("raise", "skip"):
+        raise SystemExit(
+            f"Expected --on-error to be 'raise' or 'skip'. Received: {o.on_error!r}."
+        )
     ffmpeg = compression.FFmpeg.find(o.ffmpeg or None)
     if o.videos == "embedded":
         compressed_clips.write_embedded(o.data, ffmpeg=ffmpeg)
@@ -92,10 +109,8 @@ def main(argv=None):
 
 def cut_videos(ffmpeg, o):
     """Cuts a folder of videos into septuplets; no video is in two lists."""
-    files = sorted(Path(o.videos).rglob("*"))
-    videos = [path for path in files if path.suffix.lower() in SUFFIXES]
-    if not videos:
-        raise SystemExit(f"Expected videos ({', '.join(SUFFIXES)}) in {o.videos}.")
+    videos = find_videos(o)
+    check_cut(videos, o)
     numbers = itertools.count(1)
     names = [f"{next(numbers):05}" for _ in videos]
 
@@ -114,7 +129,52 @@ def cut_videos(ffmpeg, o):
         septuplet_files.write_list(o.data, split, clips)
 
 
-SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".webm")
+def find_videos(o):
+    """The videos of a folder and of those within it that can be read."""
+    if not Path(o.videos).is_dir():
+        raise SystemExit(f"Expected --videos to be a folder. Received: {o.videos}.")
+    files = sorted(Path(o.videos).rglob("*"))
+    videos, problems = [], []
+    for path in files:
+        if path.suffix.lower() not in SUFFIXES or path.name[0] == ".":
+            continue
+        try:
+            check_packets(path, MAX_PIXELS)
+            videos.append(path)
+        except VideoError as error:
+            problems.append(str(error))
+    if problems and o.on_error == "raise":
+        raise SystemExit(
+            "\n".join(
+                [f"{len(problems)} broken video(s); --on-error skip leaves them out:"]
+                + problems
+            )
+        )
+    for problem in problems:
+        print(f"skipped {problem}")
+    if len(videos) < o.test_every:
+        raise SystemExit(
+            f"Expected at least {o.test_every} videos ({', '.join(SUFFIXES)}) in "
+            f"{o.videos}, of which every {o.test_every}th is for testing "
+            f"(--test-every, 2 or more). Found {len(videos)}."
+        )
+    return videos
+
+
+def check_cut(videos, o):
+    """Refuses a folder of other septuplets: they would be mixed."""
+    manifest = Path(o.data, "cut.json")
+    if not manifest.exists() and Path(o.data, "sep_trainlist.txt").exists():
+        raise SystemExit(
+            f"{o.data} holds septuplets already: pass another --data for {o.videos}."
+        )
+    names = [f"{path.relative_to(o.videos)} {path.stat().st_size}\n" for path in videos]
+    digest = hashlib.sha256("".join(names).encode()).hexdigest()
+    settings = {"videos": f"{len(videos)} files, {digest[:16]}"}
+    for name in ("height", "width", "stride", "test_every"):
+        settings[name] = getattr(o, name)
+    Path(o.data).mkdir(parents=True, exist_ok=True)
+    compression.check_manifest(manifest, settings)
 
 
 if __name__ == "__main__":

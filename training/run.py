@@ -4,12 +4,13 @@ import contextlib
 import dataclasses
 import json
 import os
+import sys
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
-from training import cluster, distribution, mirror
+from training import cluster, distribution, mirror, options
 
 # These may differ when a run is resumed.
 FREE = ("output", "resume", "devices", "export_to")
@@ -44,9 +45,16 @@ def start(o):
             o = cluster.private_folders(o)
             output = prepare_output(o)
             mirror.upload()  # a store that refuses it does so now
-            yield o, output, strategy
+            try:
+                yield o, output, strategy
+            except KeyboardInterrupt:
+                print(
+                    f"\nInterrupted: --resume goes on with {output}.", file=sys.stderr
+                )
+                raise SystemExit(130) from None
 
 
+@options.bad_input()
 def prepare_output(o):
     """Makes the output folder of a run and writes its options there.
 
@@ -68,21 +76,21 @@ def prepare_output(o):
             f"{output} holds an earlier run: pass --resume to go on with it, or "
             "another --output."
         )
-    options = {k: v for k, v in dataclasses.asdict(o).items() if k not in FREE}
+    given = {k: v for k, v in dataclasses.asdict(o).items() if k not in FREE}
     path = output / OPTIONS
     if begun and path.exists():
         before = json.loads(path.read_text())
-        changed = [k for k in options if before.get(k) != options[k]]
+        changed = [k for k in given if before.get(k) != given[k]]
         if changed:
             raise SystemExit(
                 f"{output} was trained with other options: "
                 + ", ".join(f"{k} {before.get(k)!r}" for k in changed)
                 + ". Received: "
-                + ", ".join(f"{k} {options[k]!r}" for k in changed)
+                + ", ".join(f"{k} {given[k]!r}" for k in changed)
                 + ". A run resumes with the options it began with."
             )
     output.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name("writing." + path.name)
-    temporary.write_text(json.dumps(options, indent=2))
+    temporary.write_text(json.dumps(given, indent=2))
     os.replace(temporary, path)
     return output

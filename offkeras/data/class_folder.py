@@ -18,7 +18,7 @@ from offkeras.data.augment import (
 )
 from offkeras.data.video import VideoError, probe, read_frames
 
-SUFFIXES = (".mp4", ".avi", ".mkv", ".webm", ".mov")
+SUFFIXES = (".mp4", ".avi", ".mkv", ".webm", ".mov", ".m4v", ".mpg", ".mpeg")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -303,7 +303,9 @@ def _probe(path):
 def class_folders(root, class_names=None):
     """The class folders under `root`, sorted, after checking the layout."""
     if not root.is_dir():
-        raise ValueError(f"Expected root to be a folder. Received: {root}.")
+        raise ValueError(
+            f"Expected a folder of class folders. Received: {root}, which is none."
+        )
     strays = find_videos(root)
     if strays:
         raise ValueError(

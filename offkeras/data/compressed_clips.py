@@ -23,6 +23,9 @@ SPLITS = {
     "test": (4, (("bikes.mp4", 187, 242),)),
     "out_of_domain": (8, (("carphone_pristine.mp4", 0, None),)),
 }
+# `train_sizes` has the clips of `train` at these sizes too: the smaller a frame, the
+# finer its detail.
+SMALLER_SIZES = ((192, 336), (128, 224))
 # Videos smaller than this are not enlarged, which would hide their artifacts.
 OWN_SIZE = ("carphone_pristine.mp4",)
 
@@ -95,13 +98,21 @@ def write_embedded(root, *, ffmpeg):
         root: folder of the dataset. Compress it with `compression`.
         ffmpeg: a `compression.FFmpeg`.
     """
-    for split, (stride, sources) in SPLITS.items():
-        if Path(root, f"sep_{split}list.txt").exists():
-            continue
+
+    def write(split, sizes):
+        stride, sources = SPLITS[split]
         clips = []
         for name, first, end in sources:
-            size = None if name in OWN_SIZE else septuplet_files.VIMEO_SIZE
-            frames = list(ffmpeg.read(sample_video(name), size=size))[first:end]
-            video = f"{Path(name).stem}_{first}"
-            clips += write_septuplets(root, video, frames, stride=stride)
-        septuplet_files.write_list(root, split, clips)
+            for size in [None] if name in OWN_SIZE else sizes:
+                frames = list(ffmpeg.read(sample_video(name), size=size))[first:end]
+                video = f"{Path(name).stem}_{first}"
+                if size in SMALLER_SIZES:
+                    video += f"_{size[0]}"
+                clips += write_septuplets(root, video, frames, stride=stride)
+        return clips
+
+    lists = {split: (split, [septuplet_files.VIMEO_SIZE]) for split in SPLITS}
+    lists["train_sizes"] = ("train", [septuplet_files.VIMEO_SIZE, *SMALLER_SIZES])
+    for name, (split, sizes) in lists.items():
+        if not Path(root, f"sep_{name}list.txt").exists():
+            septuplet_files.write_list(root, name, write(split, sizes))

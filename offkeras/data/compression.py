@@ -36,6 +36,7 @@ CODECS = {
     "mpeg4": ("-pix_fmt", "yuv420p", "-c:v", "mpeg4", "-q:v"),
     "mjpeg": ("-pix_fmt", "yuvj420p", "-c:v", "mjpeg", "-q:v"),
 }
+QUALITIES = {"jpeg2000": (1, 255), "h264": (0, 51), "mpeg4": (1, 31), "mjpeg": (1, 31)}
 QUIET = ("-hide_banner", "-nostats", "-loglevel", "error")
 JPEG2000_VERSIONS = (4, 1), (7, 0)  # first and last, inclusive
 
@@ -130,7 +131,8 @@ class FFmpeg:
             scale = f"scale={size[1]}:{size[0]}:force_original_aspect_ratio=increase"
             command += ["-vf", f"{scale},crop={size[1]}:{size[0]}"]
         # PPM says the size of every frame; -vsync 0 neither drops nor repeats one.
-        command += ["-vsync", "0", "-f", "image2pipe", "-c:v", "ppm", "-"]
+        command += ["-vsync", "0", "-f", "image2pipe", "-c:v", "ppm"]
+        command += ["-pix_fmt", "rgb24", "-"]  # 10 bits a colour become 8
         with (
             tempfile.TemporaryFile() as errors,
             subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors) as process,
@@ -141,6 +143,7 @@ class FFmpeg:
             except BaseException:  # also when the caller stops early
                 process.kill()
                 raise
+            process.stdout.close()  # or what is no picture would be waited on for ever
             if process.wait():
                 errors.seek(0)
                 raise FFmpegError(_failure(f"reading {video}", errors.read()))
@@ -160,7 +163,8 @@ class FFmpeg:
 
         Raises:
             FFmpegError: if FFmpeg fails.
-            ValueError: if the codec is unknown or `frames` is no clip.
+            ValueError: if the codec is unknown, it has no such quality, or `frames`
+                is no clip.
         """
         encoder = _encoder(codec, quality)
         frames = np.asarray(frames)
@@ -199,6 +203,11 @@ def _encoder(codec, quality):
     if codec not in CODECS:
         raise ValueError(
             f"`codec` must be one of {sorted(CODECS)}. Received: {codec!r}."
+        )
+    best, worst = QUALITIES[codec]
+    if not best <= quality <= worst:
+        raise ValueError(
+            f"`quality` of {codec} must be in {best}..{worst}. Received: {quality}."
         )
     return [*CODECS[codec], str(quality)]
 
@@ -268,7 +277,7 @@ def compress_clips(
     encoder = _encoder(codec, quality)
     folder = Path(root, degraded_name(codec, quality))
     folder.mkdir(parents=True, exist_ok=True)
-    _check_manifest(
+    check_manifest(
         folder / "manifest.json",
         {
             "codec": codec,
@@ -305,7 +314,7 @@ def _compress_clip(clip, *, root, ffmpeg, codec, quality):
         septuplet_files.write_clip(folder, frames)
 
 
-def _check_manifest(path, settings):
+def check_manifest(path, settings):
     """Writes the settings, or compares them with those that were written."""
     if not path.exists():
         temporary = path.with_name("writing." + path.name)

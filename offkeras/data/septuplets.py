@@ -106,6 +106,7 @@ class Septuplets:
         batch_size,
         crop=None,
         crops_per_frame=1,
+        augment=False,
         seed=0,
         initial_epoch=0,
         epochs=1,
@@ -118,6 +119,8 @@ class Septuplets:
             crop: height and width of a random crop. Default: whole frames,
                 which must then have one size.
             crops_per_frame: how often an epoch visits every target frame.
+            augment: whether samples are mirrored, turned by quarters and, of 3
+                frames, reversed in time, each as often as not; needs `crop`.
             seed: integer; another seed gives another order and other crops.
             initial_epoch: the first epoch of the stream.
             epochs: end of the stream, as in `fit`.
@@ -129,13 +132,23 @@ class Septuplets:
             `tf.data.Dataset` of `(frames, target)`: uint8 RGB `(batch_size,
             num_frames, height, width, 3)` and `(batch_size, height, width, 3)`.
         """
+        if augment and not crop:
+            raise ValueError(
+                "Expected `crop` with `augment`: only squares turn by quarters. "
+                f"Received: crop={crop}."
+            )
         fold_in = tf.random.experimental.stateless_fold_in
         size = len(self) * crops_per_frame
 
         def sample(epoch, index):
             key = fold_in(fold_in(tf.constant([seed, 1], tf.int64), epoch), index)
             corner = tf.random.stateless_uniform([2], key, dtype=tf.float64)
-            return self._load(index % len(self), corner, crop)
+            frames, target = self._load(index % len(self), corner, crop)
+            return (
+                symmetric(frames, target, fold_in(key, 1))
+                if augment
+                else (frames, target)
+            )
 
         steps = self.steps_per_epoch(batch_size, crops_per_frame=crops_per_frame)
         order = shuffled_indices(
@@ -205,3 +218,28 @@ class Septuplets:
             top, left = (corner * (np.array(size) - crop + 1)).astype(int)
             images = [image[top : top + crop, left : left + crop] for image in images]
         return np.stack(images[:-1]), images[-1]
+
+
+def symmetric(frames, target, seed):
+    """A sample as one of the symmetries of a square, and in either direction of time.
+
+    Args:
+        frames: `(3, size, size, C)`, or another number of frames, which keep their
+            order.
+        target: `(size, size, C)`.
+        seed: of `tf.random.stateless_uniform`.
+
+    Returns:
+        The frames and the target.
+    """
+    mirrored, flipped, transposed, reversed_ = tf.unstack(
+        tf.random.stateless_uniform([4], seed) < 0.5
+    )
+    images = tf.concat([frames, target[None]], axis=0)  # (num_frames + 1, H, W, C)
+    images = tf.where(mirrored, tf.reverse(images, [2]), images)
+    images = tf.where(flipped, tf.reverse(images, [1]), images)
+    images = tf.where(transposed, tf.transpose(images, [0, 2, 1, 3]), images)
+    frames, target = images[:-1], images[-1]
+    if frames.shape[0] == 3:
+        frames = tf.where(reversed_, tf.reverse(frames, [0]), frames)
+    return frames, target

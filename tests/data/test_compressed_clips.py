@@ -96,6 +96,14 @@ def test_the_embedded_set(tmp_path, monkeypatch):
     for split, size in (("train", (256, 448)), ("out_of_domain", (144, 176))):
         clips = septuplet_files.read_list(tmp_path, split)
         assert septuplet_files.find_problems(tmp_path, clips, size=size) == []
+    train, sizes = (
+        septuplet_files.read_list(tmp_path, name) for name in ("train", "train_sizes")
+    )
+    assert set(train) < set(sizes) and len(sizes) == 3 * len(train)
+    for suffix, size in (("192", (192, 336)), ("128", (128, 224))):
+        clips = [clip for clip in sizes if clip.split("/")[0].endswith(f"_{suffix}")]
+        assert len(clips) == len(train)
+        assert septuplet_files.find_problems(tmp_path, clips, size=size) == []
     first = septuplet_files.read_clip(tmp_path, "sequences", "bikes_187/0001")[0]
     frames = ffmpeg.read(sample_video("bikes.mp4"), size=(256, 448))
     for frame in itertools.islice(frames, 188):

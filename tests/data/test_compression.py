@@ -4,6 +4,7 @@ import os
 import stat
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -77,6 +78,28 @@ def test_read_gives_every_frame_in_its_own_size(ffmpeg):
         assert np.abs(frame - expected).mean() < 1.5
 
 
+def test_ten_bits_a_colour_become_eight(ffmpeg, tmp_path):
+    path = tmp_path / "ten_bit.mkv"
+    gray = np.arange(64, dtype=np.uint16).reshape(8, 8) * 16
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", 25, width=8, height=8)
+        stream.pix_fmt = "gray10le"
+        frame = av.VideoFrame.from_ndarray(gray, format="gray10le")
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    (rgb,) = ffmpeg.read(path)
+    assert rgb.dtype == np.uint8 and rgb.shape == (8, 8, 3)
+    np.testing.assert_allclose(rgb[..., 1], gray / 1023 * 255, atol=1.5)
+
+
+@pytest.mark.parametrize(
+    "codec, quality", [("jpeg2000", 0), ("h264", 52), ("mpeg4", 32), ("mjpeg", -3)]
+)
+def test_a_quality_that_a_codec_has_not_is_named(ffmpeg, codec, quality):
+    clip = np.zeros((2, 16, 16, 3), np.uint8)
+    with pytest.raises(ValueError, match=f"of {codec} must be .* Received: {quality}"):
+        ffmpeg.compress(clip, codec=codec, quality=quality)
+
+
 def test_read_names_a_broken_video(ffmpeg, tmp_path):
     whole = Path(sample_video("bikes.mp4")).read_bytes()
     (tmp_path / "broken.mp4").write_bytes(b"\0" * 1000)
@@ -106,7 +129,7 @@ def test_versions_of_the_benchmark(tmp_path, version):
 @pytest.mark.parametrize("version", ["4.0.6", "7.1", "8.0", "9.0.2", "N-118000-gabc"])
 def test_another_version_is_refused_unless_forced(tmp_path, version):
     found = fake_ffmpeg(tmp_path, version)
-    options = dict(ffmpeg=found, quality=40)
+    options = dict(ffmpeg=found, quality=30)
     with pytest.raises(FFmpegError, match=f"FFmpeg 4.1 to 7.0.*{version}"):
         compression.compress_clips(tmp_path, [], codec="jpeg2000", **options)
     compression.compress_clips(

@@ -1,3 +1,5 @@
+import itertools
+
 import cv2
 import numpy as np
 import pytest
@@ -251,3 +253,35 @@ def test_errors(root, options, message):
 def test_a_batch_larger_than_an_epoch_is_refused(root):
     with pytest.raises(ValueError, match="batch_size in 1..2, .*Received: 3"):
         make(root).train_dataset(batch_size=3)
+
+
+def test_augmented_samples_are_the_16_symmetries(root):
+    data = make(root, split="test")
+    ((frames, target),) = batches(data.evaluation_dataset())
+    frames, target = frames[0, :, :24, :24], target[0, :24, :24]
+    expected = {}
+    for forward, mirrored, turns in itertools.product((True, False), (0, 1), range(4)):
+        images = [*(frames if forward else frames[::-1]), target]
+        images = [image[:, ::-1] if mirrored else image for image in images]
+        images = np.stack([np.rot90(image, turns) for image in images])
+        expected[images.tobytes()] = forward, mirrored, turns
+    assert len(expected) == 16
+
+    # One place for a crop of the whole height: its width varies, the corner says where.
+    found = set()
+    dataset = data.train_dataset(batch_size=1, crop=24, augment=True, epochs=1500)
+    for clip, clean in batches(dataset):
+        images = np.concatenate([clip[0], clean])
+        offset = int(images[-1, ..., 2].min())
+        images[..., 2] -= offset  # the crop at the left edge has 5 y + x
+        found.add(expected[images.tobytes()])
+    assert found == set(expected.values())
+
+
+def test_augmenting_needs_squares_and_keeps_the_order_of_two_frames(root):
+    with pytest.raises(ValueError, match="`crop` with `augment`.*crop=None"):
+        make(root).train_dataset(batch_size=1, augment=True)
+    data = make(root, split="test", num_frames=2)
+    dataset = data.train_dataset(batch_size=1, crop=8, augment=True, epochs=50)
+    for clip, _ in batches(dataset):
+        assert clip[0, :, 0, 0, 1].tolist() == [3, 4]

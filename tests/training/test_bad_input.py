@@ -11,6 +11,7 @@ from training import (
     options,
     prepare_compression,
     prepare_moving_objects,
+    run,
 )
 
 
@@ -38,6 +39,7 @@ FOLDER = ["--validation-fraction", "0.5", "--width", "0.25", "--size", "96"]
         (prepare_compression, ["--data", "{root}", "--ffmpeg", "{absent}"]),
         (import_weights, ["{text}", "out.weights.h5"]),
         (prepare_moving_objects, ["--out", "{text}"]),
+        (artifact_removal, ["--output", "{text}"]),
     ],
 )
 def test_scripts_name_what_is_wrong(script, arguments, tmp_path, monkeypatch):
@@ -49,3 +51,30 @@ def test_scripts_name_what_is_wrong(script, arguments, tmp_path, monkeypatch):
     named = "text.npz" if str(places["text"]) in arguments else "absent"
     with pytest.raises(SystemExit, match=named):
         script.main(arguments)
+
+
+@pytest.mark.parametrize(
+    "script, arguments, message",
+    [
+        (action_recognition, ["--off-epochs", "0"], "--off-epochs of at least 1"),
+        (
+            action_recognition,
+            ["--num-segments", "1"],
+            "at least 2, for OFF. Received: 1",
+        ),
+        (artifact_removal, ["--epochs", "0"], "--epochs of at least 1. Received: 0"),
+    ],
+)
+def test_options_out_of_range_are_named(script, arguments, message, tmp_path):
+    with pytest.raises(SystemExit, match=message):
+        script.main([*arguments, "--output", str(tmp_path / "run")])
+
+
+def test_ctrl_c_ends_a_run_in_a_sentence(tmp_path, capsys):
+    o = artifact_removal.Options(output=str(tmp_path / "run"), devices="CPU:0")
+    with pytest.raises(SystemExit) as end, run.start(o):
+        raise KeyboardInterrupt
+    assert end.value.code == 130
+    assert (
+        capsys.readouterr().err == f"\nInterrupted: --resume goes on with {o.output}.\n"
+    )

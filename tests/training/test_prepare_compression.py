@@ -55,11 +55,61 @@ def test_problems_are_listed_before_the_work_begins(tmp_path):
 @pytest.mark.parametrize(
     "options, message",
     [
-        (["--videos", "{0}"], "Expected videos .*.mp4"),
-        ([], "Expected lists of clips"),
+        (["--videos", "{0}"], "Expected at least 10 videos .*.mp4.*{0}.* Found 0"),
+        (["--videos", "{0}/none"], "--videos to be a folder. Received: {0}/none"),
+        ([], "Expected lists of clips.*{0}"),
+        (["--test-every", "1"], "--test-every of at least 2. Received: 1"),
+        (["--stride", "0"], "--stride of at least 1. Received: 0"),
+        (["--on-error", "stop"], "'raise' or 'skip'. Received: 'stop'"),
     ],
 )
-def test_an_empty_folder_is_named(tmp_path, options, message):
+def test_bad_options_are_named(tmp_path, options, message):
     options = [option.format(tmp_path) for option in options]
-    with pytest.raises(SystemExit, match=f"{message}.*{tmp_path.name}"):
+    with pytest.raises(SystemExit, match=message.format(tmp_path)):
         prepare_compression.main(["--data", str(tmp_path), *options])
+
+
+@pytest.fixture
+def videos(tmp_path):
+    """Two good videos, and two that are none."""
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    for name in ("one.mp4", "two.mp4"):
+        shutil.copy(sample_video("carphone_pristine.mp4"), folder / name)
+    (folder / "broken.mp4").write_bytes((folder / "one.mp4").read_bytes()[:9000])
+    (folder / "text.avi").write_text("text")
+    return folder
+
+
+def test_broken_videos_are_listed_before_the_work_begins(videos, tmp_path, capsys):
+    arguments = ["--videos", str(videos), "--data", str(tmp_path / "data")]
+    arguments += ["--test-every", "2", "--stride", "90", *SMALL]
+    with pytest.raises(SystemExit, match="2 broken(.|\n)*broken.mp4(.|\n)*text.avi"):
+        prepare_compression.main(arguments)
+    assert not (tmp_path / "data").exists()
+    prepare_compression.main([*arguments, "--on-error", "skip"])
+    assert capsys.readouterr().out.count("skipped ") == 2
+    test = septuplet_files.read_list(tmp_path / "data", "test")
+    assert {name.split("/")[0] for name in test} == {"00002"}
+
+
+def test_septuplets_of_other_videos_are_not_mixed(videos, tmp_path):
+    for name in ("broken.mp4", "text.avi"):
+        (videos / name).unlink()
+    arguments = ["--videos", str(videos), "--data", str(tmp_path / "data")]
+    arguments += ["--test-every", "2", "--stride", "90", *SMALL]
+    prepare_compression.main(arguments)
+    before = sorted((tmp_path / "data").rglob("*"))
+    with pytest.raises(SystemExit, match="stride: expected 90, received 30"):
+        prepare_compression.main([*arguments, "--stride", "30"])
+    shutil.copy(videos / "one.mp4", videos / "three.mp4")
+    with pytest.raises(
+        SystemExit, match="videos: expected 2 files, .*received 3 files"
+    ):
+        prepare_compression.main(arguments)
+    (tmp_path / "data/cut.json").unlink()  # as the official septuplets
+    with pytest.raises(SystemExit, match="data holds septuplets already"):
+        prepare_compression.main(arguments)
+    assert set(before) - set((tmp_path / "data").rglob("*")) == {
+        tmp_path / "data/cut.json"
+    }

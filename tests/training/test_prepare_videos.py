@@ -217,7 +217,10 @@ def test_a_resumed_run_has_the_same_options(folder, tmp_path):
         (("--workers", "0"), "Expected --videos-per-shard and --workers"),
         (("--flow", "farneback"), "Expected flow to be one of"),
         (("--aspect", "crop"), "Expected aspect to be one of"),
-        (("--videos", "nowhere"), "Expected root to be a folder"),
+        (
+            ("--videos", "nowhere"),
+            "Expected a folder of class folders. Received: nowhere",
+        ),
     ],
 )
 def test_wrong_options_are_named(options, message, folder, tmp_path):
