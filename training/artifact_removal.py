@@ -1,6 +1,6 @@
 """Trains DnCNN, with or without OFF, to remove compression artifacts.
 
-# the embedded clips, some ten minutes on a CPU
+# the embedded clips, a quarter of an hour on a CPU core
 python -m training.artifact_removal --preset embedded
 # clips of your own, cut and compressed by training.prepare_compression
 python -m training.artifact_removal --preset small --data my_clips

@@ -23,9 +23,10 @@ SPLITS = {
     "test": (4, (("bikes.mp4", 187, 242),)),
     "out_of_domain": (8, (("carphone_pristine.mp4", 0, None),)),
 }
-# `train_sizes` has the clips of `train` at these sizes too: the smaller a frame, the
-# finer its detail.
-SMALLER_SIZES = ((192, 336), (128, 224))
+# `train_sizes` has the clips of `train` at these sizes too, since the smaller a frame,
+# the finer its detail; in `train_colors` these have red, green and blue exchanged: two
+# videos have few colours, and codecs of 4:2:0 treat each in its way.
+SMALLER_SIZES = {(192, 336): (1, 2, 0), (128, 224): (2, 0, 1)}
 # Videos smaller than this are not enlarged, which would hide their artifacts.
 OWN_SIZE = ("carphone_pristine.mp4",)
 
@@ -99,7 +100,7 @@ def write_embedded(root, *, ffmpeg):
         ffmpeg: a `compression.FFmpeg`.
     """
 
-    def write(split, sizes):
+    def write(split, sizes, exchange=False):
         stride, sources = SPLITS[split]
         clips = []
         for name, first, end in sources:
@@ -107,12 +108,15 @@ def write_embedded(root, *, ffmpeg):
                 frames = list(ffmpeg.read(sample_video(name), size=size))[first:end]
                 video = f"{Path(name).stem}_{first}"
                 if size in SMALLER_SIZES:
-                    video += f"_{size[0]}"
+                    video += f"_{size[0]}{'_exchanged' * exchange}"
+                if size in SMALLER_SIZES and exchange:
+                    frames = [frame[..., SMALLER_SIZES[size]] for frame in frames]
                 clips += write_septuplets(root, video, frames, stride=stride)
         return clips
 
     lists = {split: (split, [septuplet_files.VIMEO_SIZE]) for split in SPLITS}
     lists["train_sizes"] = ("train", [septuplet_files.VIMEO_SIZE, *SMALLER_SIZES])
-    for name, (split, sizes) in lists.items():
+    lists["train_colors"] = (*lists["train_sizes"], True)
+    for name, arguments in lists.items():
         if not Path(root, f"sep_{name}list.txt").exists():
-            septuplet_files.write_list(root, name, write(split, sizes))
+            septuplet_files.write_list(root, name, write(*arguments))

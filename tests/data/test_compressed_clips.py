@@ -104,6 +104,14 @@ def test_the_embedded_set(tmp_path, monkeypatch):
         clips = [clip for clip in sizes if clip.split("/")[0].endswith(f"_{suffix}")]
         assert len(clips) == len(train)
         assert septuplet_files.find_problems(tmp_path, clips, size=size) == []
+    colors = septuplet_files.read_list(tmp_path, "train_colors")
+    assert set(train) < set(colors) and len(colors) == len(sizes)
+    for suffix, order in (("192", [1, 2, 0]), ("128", [2, 0, 1])):
+        plain, exchanged = (
+            septuplet_files.read_clip(tmp_path, "sequences", f"bikes_76_{name}/0001")
+            for name in (suffix, f"{suffix}_exchanged")
+        )
+        np.testing.assert_array_equal(exchanged, plain[..., order])
     first = septuplet_files.read_clip(tmp_path, "sequences", "bikes_187/0001")[0]
     frames = ffmpeg.read(sample_video("bikes.mp4"), size=(256, 448))
     for frame in itertools.islice(frames, 188):
