@@ -259,15 +259,35 @@ def encode(path, stream, frame=None):
 
 @contextlib.contextmanager
 def written_whole(path):
-    """A path to write to, beside `path`, which it becomes once it is complete."""
+    """A path to write to, beside `path`, which it becomes once it is complete.
+
+    Raises:
+        VideoError: if another process is writing it.
+    """
     path = pathlib.Path(path)
     partial = path.with_name(f".{path.stem}.partial{path.suffix}")
+    with contextlib.ExitStack() as stack:
+        try:  # now, rather than when there is something to write
+            file = stack.enter_context(open(partial, "ab"))
+        except OSError as error:
+            raise type(error)(error.errno, error.strerror, str(path)) from error
+        if not _lock(file):
+            raise VideoError(path, "is being written by another process.")
+        try:
+            yield partial
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def _lock(file):
+    """Whether no other process holds the file, as far as the system can tell."""
     try:
-        partial.touch()  # now, rather than when there is something to write
-    except OSError as error:
-        raise type(error)(error.errno, error.strerror, str(path)) from error
-    try:
-        yield partial
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):  # Windows; file systems without locks
+        pass
+    return True

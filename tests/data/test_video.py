@@ -366,3 +366,17 @@ def test_importing_the_room_imports_no_decoder():
         "import offkeras.data"  # a module that is None cannot be imported
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_two_writers_of_one_file_do_not_mix(tmp_path):
+    frames = np.zeros((3, 16, 16, 3), np.uint8)
+
+    def meanwhile():
+        yield frames[0]
+        with pytest.raises(VideoError, match="out.mp4: is being written by another"):
+            write_video(tmp_path / "out.mp4", frames, fps=25)
+        yield from frames[1:]
+
+    write_video(tmp_path / "out.mp4", meanwhile(), fps=25)
+    assert probe(tmp_path / "out.mp4").num_frames == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
