@@ -18,6 +18,8 @@ def clips(tmp_path_factory):
     for split in ("train", "validation", "test", "out_of_domain"):
         septuplet_files.write_clip(root / "sequences" / split / "0001", frames)
         septuplet_files.write_list(root, split, [f"{split}/0001"])
+    for larger in ("train_sizes", "train_colors"):
+        septuplet_files.write_list(root, larger, ["train/0001"])
     return root
 
 

@@ -180,5 +180,5 @@ def test_class_folders(ucf):
     assert [v.name for v in split.train] == [v.name for v in split.videos]
     assert [v.label for v in split.train] == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
     assert split.train[0].path == f"{ucf[0]}/{split.train[0].name}"
-    with pytest.raises(ValueError, match="Expected root to be a folder"):
+    with pytest.raises(ValueError, match="Expected a folder of class folders"):
         data.class_folders("nowhere")

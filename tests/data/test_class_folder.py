@@ -90,7 +90,7 @@ def test_wrong_layouts_are_named(root, tmp_path):
     (root / "run/more").rmdir()
     shutil.copy(root / "run/0.mp4", root / "stray.mp4")
     refuses("itself holds 1, among them stray.mp4")
-    with pytest.raises(ValueError, match="Expected root to be a folder"):
+    with pytest.raises(ValueError, match="Expected a folder of class folders"):
         ClassFolder.scan(tmp_path / "absent")
     (tmp_path / "bare").mkdir()
     with pytest.raises(ValueError, match="Expected a folder per class"):
