@@ -5,6 +5,7 @@ splits share no scene: `train`, `validation` (to choose settings by), `test` (a
 held-out scene of a training video) and `out_of_domain` (another video).
 """
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -100,12 +101,16 @@ def write_embedded(root, *, ffmpeg):
         ffmpeg: a `compression.FFmpeg`.
     """
 
+    @functools.cache
+    def read(name, size):
+        return list(ffmpeg.read(sample_video(name), size=size))
+
     def write(split, sizes, exchange=False):
         stride, sources = SPLITS[split]
         clips = []
         for name, first, end in sources:
             for size in [None] if name in OWN_SIZE else sizes:
-                frames = list(ffmpeg.read(sample_video(name), size=size))[first:end]
+                frames = read(name, size)[first:end]
                 video = f"{Path(name).stem}_{first}"
                 if size in SMALLER_SIZES:
                     video += f"_{size[0]}{'_exchanged' * exchange}"
