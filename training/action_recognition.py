@@ -28,17 +28,8 @@ def main(argv=None):
     """Runs the stages, the test and the export."""
     o = options.parse(Options, PRESETS, description=__doc__.splitlines()[0], argv=argv)
     o = dataclasses.replace(o, output=o.output.replace("{split}", str(o.split)))
-    for name in ("appearance_epochs", "off_epochs"):
-        if getattr(o, name) < 1:
-            raise SystemExit(
-                f"Expected --{name.replace('_', '-')} of at least 1. "
-                f"Received: {getattr(o, name)}."
-            )
-    if min(o.num_segments, o.test_segments) < 2:
-        raise SystemExit(
-            "Expected --num-segments and --test-segments of at least 2, for OFF. "
-            f"Received: {o.num_segments} and {o.test_segments}."
-        )
+    options.at_least(o, appearance_epochs=1, off_epochs=1)
+    options.at_least(o, num_segments=2, test_segments=2)  # OFF is between two
     if o.first_stage and o.end_to_end:
         raise SystemExit("--first-stage and --end-to-end exclude each other.")
     with run.start(o) as (o, output, strategy):

@@ -106,8 +106,7 @@ EMBEDDED_ROOT = "runs/compressed_clips"
 def main(argv=None):
     """Trains, tests and saves the model."""
     o = options.parse(Options, PRESETS, description=__doc__.splitlines()[0], argv=argv)
-    if o.epochs < 1:
-        raise SystemExit(f"Expected --epochs of at least 1. Received: {o.epochs}.")
+    options.at_least(o, epochs=1)
     with run.start(o) as (o, output, strategy):
         if o.data == "embedded":
             with cluster.chief_first(strategy):

@@ -41,6 +41,16 @@ def parse(defaults, presets, *, description, argv=None):
     return defaults(**{**preset, **given})
 
 
+def at_least(o, **least):
+    """Ends the program if a number is too small, such as `at_least(o, epochs=1)`."""
+    for name, value in least.items():
+        if getattr(o, name) < value:
+            raise SystemExit(
+                f"Expected --{name.replace('_', '-')} of at least {value}. "
+                f"Received: {getattr(o, name)}."
+            )
+
+
 @contextlib.contextmanager
 def bad_input():
     """Data that is not as expected ends the program in its sentence, not a traceback.

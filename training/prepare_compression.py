@@ -55,19 +55,11 @@ class Options:
     )
 
 
-LEAST = {"height": 8, "width": 8, "stride": 1, "test_every": 2, "workers": 1}
-
-
 @options.bad_input()
 def main(argv=None):
     """Cuts videos if asked to, checks the clean clips, compresses them."""
     o = options.parse(Options, {}, description=__doc__.splitlines()[0], argv=argv)
-    for name, least in LEAST.items():
-        if getattr(o, name) < least:
-            raise SystemExit(
-                f"Expected --{name.replace('_', '-')} of at least {least}. "
-                f"Received: {getattr(o, name)}."
-            )
+    options.at_least(o, height=8, width=8, stride=1, test_every=2, workers=1)
     if o.on_error not in ("raise", "skip"):
         raise SystemExit(
             f"Expected --on-error to be 'raise' or 'skip'. Received: {o.on_error!r}."

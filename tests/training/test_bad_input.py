@@ -60,7 +60,7 @@ def test_scripts_name_what_is_wrong(script, arguments, tmp_path, monkeypatch):
         (
             action_recognition,
             ["--num-segments", "1"],
-            "at least 2, for OFF. Received: 1",
+            "--num-segments of at least 2. Received: 1",
         ),
         (artifact_removal, ["--epochs", "0"], "--epochs of at least 1. Received: 0"),
     ],
