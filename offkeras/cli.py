@@ -5,17 +5,28 @@ import os
 import signal
 import sys
 
-from offkeras.commands import check, classify, detect, export, info, restore, show
-from offkeras.commands._batch import ERRORS
+from offkeras.commands import (
+    check,
+    classify,
+    detect,
+    export,
+    info,
+    restore,
+    show,
+    tasks,
+)
+from offkeras.commands.jobs.batch import ERRORS
+from offkeras.storage import console
 
-COMMANDS = (classify, detect, restore, show, check, export, info)
+COMMANDS = (classify, detect, restore, show, check, tasks, export, info)
 EXIT_STATUS = """exit status: 0: done; 1: bad input, told in one sentence; 2: wrong
 usage; 130 and 143: interrupted and ended, with nothing half-written"""
 
 
 def main(argv=None):
     """Runs the command line; bad input ends in one sentence and status 1."""
-    arguments = _parser().parse_args(argv)
+    console.speak_for_itself()
+    arguments = make_parser().parse_args(argv)
     # As after Ctrl-C, what is half-written is cleared away.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
@@ -31,7 +42,8 @@ def main(argv=None):
         sys.exit(130)
 
 
-def _parser():
+def make_parser():
+    """The parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="offkeras",
         description="Video understanding with OFF (optical flow guided features).",

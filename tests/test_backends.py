@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.helpers import randomize
+from tests.support.helpers import randomize
 
-SCRIPT = Path(__file__).with_name("forward_on_backend.py")
-TRAINING = Path(__file__).with_name("train_on_backend.py")
+SCRIPT = Path(__file__).parent / "support" / "forward_on_backend.py"
+TRAINING = Path(__file__).parent / "support" / "train_on_backend.py"
 
 
 def forward(backend, folder):
@@ -54,7 +54,9 @@ def expected(folder):
     return forward("tensorflow", folder)
 
 
-@pytest.mark.parametrize("backend", ["jax", "torch"])
+@pytest.mark.parametrize(
+    "backend", [pytest.param("jax", marks=pytest.mark.slow), "torch"]
+)
 def test_backend(backend, folder, expected):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
@@ -81,13 +83,8 @@ def train(backend, model, folder):
     return np.load(path, allow_pickle=False)
 
 
-@pytest.mark.parametrize(
-    "model",
-    [
-        "restoration",
-        pytest.param("recognition", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["restoration", "recognition"])
 def test_fit_on_jax_over_two_devices(model, tmp_path):
     """`keras.distribution.DataParallel` trains to the losses of one device."""
     if importlib.util.find_spec("jax") is None:

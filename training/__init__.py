@@ -1,6 +1,5 @@
-"""Training scripts, one a task."""
+"""The paper's recipes: a script per task, each the program of an `offkeras` command."""
 
-import os
+from offkeras.storage import console
 
-# The scripts speak for themselves. TensorFlow reads this when it is imported.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+console.speak_for_itself()

@@ -5,10 +5,8 @@ from pathlib import Path
 import keras
 from keras import layers
 
-from offkeras.weights import pytorch
-
-# ImageNet mean of R, G, B on the scale 0..255, as Caffe subtracts it.
-IMAGENET_MEAN = (123.0, 117.0, 104.0)
+from offkeras import modalities
+from offkeras.weights import pytorch, read_mean
 
 # The outputs that carry an OFF in the released graphs, by resolution.
 LEVELS = (
@@ -38,7 +36,7 @@ def BNInception(
     weights=None,
     width=1.0,
     input_shape=(224, 224, 3),
-    mean=IMAGENET_MEAN,
+    mean=None,
     num_classes=None,
     name="bn_inception",
 ):
@@ -56,7 +54,9 @@ def BNInception(
         input_shape: `(height, width, channels)`; height and width may be
             `None`. Channels are 3 for RGB, 10 for stacked flow, 15 for stacked
             RGB differences.
-        mean: subtracted from the input; a number, or one number a channel.
+        mean: subtracted from the input; a number, or one number per channel.
+            Default: that which a file of `training.import_weights --mean` notes, or
+            that of the first modality with as many channels.
         num_classes: adds the 1x1-pooled classifier when given.
         name: name of the model.
 
@@ -76,6 +76,7 @@ def BNInception(
     (1, 7, 7, 1024)
     """
     _check_weights(weights)
+    mean = read_mean(weights) if mean is None else mean
     if width <= 0:
         raise ValueError(f"`width` must be positive. Received: {width}.")
 
@@ -121,11 +122,14 @@ def _load_weights(model, weights):
 
 
 def _offset(mean, channels):
+    if mean is None:
+        kind = modalities.of_channels(channels)
+        mean = kind.mean if kind else 0.0
     if not hasattr(mean, "__len__"):
         return -float(mean)
     if len(mean) != channels:
         raise ValueError(
-            f"`mean` must be one number or {channels} numbers, one a channel. "
+            f"`mean` must be one number or {channels} numbers, one per channel. "
             f"Received: {mean!r}."
         )
     return [-float(value) for value in mean]
@@ -157,14 +161,13 @@ def _conv(x, filters, kernel_size, name, strides=1):
 def _ceil_max_pool(x, name):
     """3x3 max pooling with stride 2 whose size is rounded up, as in Caffe.
 
-    On an even size that is "same" padding, on an odd one no padding.
+    On an even size that is "same" padding. On any other, one more row and column
+    serve as well: an odd size has no window that would see them.
     """
-    odd = [size is not None and size % 2 == 1 for size in x.shape[1:3]]
-    if not any(odd):
+    if all(size is not None and size % 2 == 0 for size in x.shape[1:3]):
         return layers.MaxPooling2D(3, strides=2, padding="same", name=name)(x)
     # Zeros serve as padding: what is pooled here comes out of a ReLU.
-    padding = tuple((0, 0 if is_odd else 1) for is_odd in odd)
-    x = layers.ZeroPadding2D(padding, name=f"{name}_pad")(x)
+    x = layers.ZeroPadding2D(((0, 1), (0, 1)), name=f"{name}_pad")(x)
     return layers.MaxPooling2D(3, strides=2, name=name)(x)
 
 

@@ -1,1 +1,1 @@
-"""The commands of `offkeras`, a file each: its options, and what they call."""
+"""The commands of `offkeras`, a file per command: its options, and what they call."""

@@ -3,9 +3,9 @@
 import dataclasses
 import json
 import sys
-from pathlib import Path
 
-from offkeras.commands._progress import progress_bar
+from offkeras.inference.progress import progress_bar
+from offkeras.storage.writing import write_text
 
 
 def add_parser(commands):
@@ -14,7 +14,8 @@ def add_parser(commands):
         "check",
         help="look over the videos of a training before it begins",
         description="Finds broken and cut videos, videos that training and test share, "
-        "odd frame rates, missing classes and classes of very different size.",
+        "labels of other classes, odd frame rates, missing classes and classes of very "
+        "different size.",
         epilog="example: offkeras check train.txt test.txt --videos UCF-101",
     )
     parser.add_argument(
@@ -36,7 +37,7 @@ def add_parser(commands):
 
 def run(arguments):
     """Prints a table and the problems; status 1 if there are errors."""
-    from offkeras.data.dataset_check import check_dataset
+    from offkeras.data.actions.dataset_check import check_dataset
 
     report = check_dataset(
         arguments.parts,
@@ -49,7 +50,7 @@ def run(arguments):
         if arguments.json == "-":
             sys.stdout.write(text)
         else:
-            Path(arguments.json).write_text(text, encoding="utf-8")
+            write_text(arguments.json, text)
     if arguments.json != "-":
         _print(report)
     if report.errors:

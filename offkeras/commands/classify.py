@@ -1,8 +1,8 @@
 """`offkeras classify`."""
 
-from offkeras.commands._batch import add_videos, make_jobs, run_jobs
-from offkeras.commands._progress import clear, counted
-from offkeras.commands._results import SUFFIXES, ResultFiles, add_results
+from offkeras.commands.jobs.batch import add_videos, make_jobs, run_jobs
+from offkeras.commands.jobs.results import SUFFIXES, ResultFiles, add_results
+from offkeras.inference.progress import clear, counted
 
 WINDOW = {"segments": 7, "interval": None, "hop": None}  # where nobody says
 
@@ -19,12 +19,12 @@ def add_parser(commands):
     add_videos(parser)
     parser.add_argument(
         "--model",
-        default="camera_motion",
+        default="moving_camera",
         help="name of a trained model, output folder of a training, or .keras file "
-        "(default: camera_motion)",
+        "(default: moving_camera)",
     )
     parser.add_argument(
-        "--whole", action="store_true", help="one label a video, from 25 segments"
+        "--whole", action="store_true", help="one label per video, from 25 segments"
     )
     parser.add_argument(
         "--segments", type=int, help="frames in a window (default: the model's, or 7)"
@@ -48,6 +48,7 @@ def add_parser(commands):
 def run(arguments):
     """Classifies every video."""
     from offkeras import inference
+    from offkeras.models.task import OFF_OUTPUTS
 
     useless = ("interval", "hop", "output", "isolated") if arguments.whole else ()
     for option in useless:
@@ -55,10 +56,10 @@ def run(arguments):
             raise ValueError(f"--whole has no use for --{option}.")
     jobs = make_jobs(arguments, {**SUFFIXES, "output": ".mp4"})
     files = ResultFiles(arguments, "classify")
-    found = inference.trained_model(arguments.model, "recognizer")
-    recognizer = found.load()
-    names = found.class_names or [
-        str(label) for label in range(recognizer.output["off_3"].shape[-1])
+    trained = inference.trained_model(arguments.model, "recognizer")
+    recognizer = trained.load()
+    names = trained.class_names or [
+        str(label) for label in range(recognizer.output[OFF_OUTPUTS[-1]].shape[-1])
     ]
 
     quiet = bool(arguments.json or arguments.csv)
@@ -77,8 +78,8 @@ def run(arguments):
                 segments = {"total_segments": arguments.segments or 25}
                 report(inference.classify_video(job.source, recognizer, **segments))
             else:
-                window = _window(arguments, found.defaults)
-                stream = inference.classify_frames(job.source, recognizer, **window)
+                window = _window(arguments, trained.defaults)
+                stream = inference.classify_frames(job.timed, recognizer, **window)
                 stream = _reported(counted(stream, job.bar()), report)
                 job.show(inference.draw_predictions, stream, names)
 

@@ -1,8 +1,8 @@
 """`offkeras detect`."""
 
-from offkeras.commands._batch import add_videos, make_jobs, run_jobs
-from offkeras.commands._progress import counted
-from offkeras.commands._results import SUFFIXES, ResultFiles, add_results
+from offkeras.commands.jobs.batch import add_videos, make_jobs, run_jobs
+from offkeras.commands.jobs.results import SUFFIXES, ResultFiles, add_results
+from offkeras.inference.progress import counted
 
 SIZE, MIN_SCORE = (600, 1000), 0.5  # where nobody says
 
@@ -47,12 +47,12 @@ def run(arguments):
         raise ValueError("Expected --output, --json or --csv: where the objects go.")
     jobs = make_jobs(arguments, {**SUFFIXES, "output": ".mp4"})
     files = ResultFiles(arguments, "detect")
-    found = inference.trained_model(arguments.model, "detector")
-    if found.class_names is None:
-        labels = found.path.with_name("labels.txt")
+    trained = inference.trained_model(arguments.model, "detector")
+    if trained.class_names is None:
+        labels = trained.path.with_name("labels.txt")
         raise ValueError(f"--model: expected the names of the classes in {labels}.")
-    detector, names = found.load(), found.class_names
-    options = _options(arguments, found.defaults)
+    detector, names = trained.load(), trained.class_names
+    options = _options(arguments, trained.defaults)
 
     def work(job):
         count = 0
@@ -64,7 +64,7 @@ def run(arguments):
                 yield item
 
         with files.open(job) as write:
-            stream = inference.detect_frames(job.source, detector, **options)
+            stream = inference.detect_frames(job.timed, detector, **options)
             stream = reported(counted(stream, job.bar()), write)
             job.show(inference.draw_detections, stream, names)
         if not files.stdout:

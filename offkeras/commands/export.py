@@ -3,15 +3,15 @@
 import json
 from pathlib import Path
 
-TARGETS = ("savedmodel", "litert", "tensorrt", "onnx", "keras")
-SHAPED = tuple(target for target in TARGETS if target != "keras")
-# Options that not every target has.
-SPECIAL = {
-    "segments": SHAPED,
-    "size": SHAPED,
-    "quantize": ("litert", "tensorrt"),
-    "calibrate": ("litert", "tensorrt"),
-    "signature": ("tensorrt", "onnx"),
+from offkeras.export.formats import FORMATS, SHAPE
+
+# Options of the command and the arguments that they become.
+OPTIONS = {
+    "segments": "num_segments",
+    "size": "size",
+    "quantize": "quantize",
+    "calibrate": "calibration",
+    "signature": "signature",
 }
 
 
@@ -31,7 +31,7 @@ def add_parser(commands):
     parser.add_argument(
         "--to",
         required=True,
-        choices=TARGETS,
+        choices=tuple(FORMATS),
         help="format; keras is a folder for --model with weights rounded to bfloat16",
     )
     parser.add_argument("--out", required=True, help="folder to write to")
@@ -65,52 +65,50 @@ def run(arguments):
     """Writes the model in the format that the options name."""
     from offkeras import export, inference
 
-    for option, targets in SPECIAL.items():
-        if getattr(arguments, option) is not None and arguments.to not in targets:
+    chosen = FORMATS[arguments.to]
+    for option, argument in OPTIONS.items():
+        if getattr(arguments, option) is not None and argument not in chosen.options:
+            others = [name for name, f in FORMATS.items() if argument in f.options]
             raise ValueError(
-                f"--{option} is for --to {', '.join(targets[:-1])} and {targets[-1]}. "
+                f"--{option} is for --to {', '.join(others[:-1])} and {others[-1]}. "
                 f"Received: --to {arguments.to}."
             )
+    chosen.check_installed()
     out = Path(arguments.out)
     if out.exists() and not out.is_dir():
         raise ValueError(f"Expected --out to be a folder. Received: {out}, a file.")
-    found = inference.trained_model(arguments.model)
-    model, names = found.load(), found.class_names
-    options = dict(num_segments=arguments.segments, size=arguments.size)
-    signature = arguments.signature or "serving_default"
-    quantize = arguments.quantize or "float32"
+    trained = inference.trained_model(arguments.model)
+    model, names = trained.load(), trained.class_names
+    options = {
+        argument: value
+        for option, argument in OPTIONS.items()
+        if (value := getattr(arguments, option)) is not None
+    }
+    path = chosen.path(
+        out,
+        kind=trained.kind,
+        **{key: options[key] for key in ("quantize", "signature") if key in options},
+    )
     if arguments.calibrate is not None:
-        clips = export.calibration_clips(arguments.calibrate, model, **options)
-        quantized = dict(quantize=quantize, calibration=clips)
-    else:
-        quantized = dict(quantize=quantize)
-
-    if arguments.to == "savedmodel":
-        written = export.saved_model(model, out, class_names=names, **options)
-    elif arguments.to == "litert":
-        written = out / f"{quantize}.tflite"
-        export.litert(model, written, class_names=names, **quantized, **options)
-    elif arguments.to == "tensorrt":
-        written = export.tensorrt(
-            model, out, signature=signature, **quantized, **options
+        shape = {key: options[key] for key in SHAPE if key in options}
+        options["calibration"] = export.calibration_clips(
+            arguments.calibrate, model, **shape
         )
-    elif arguments.to == "onnx":
-        written = out / f"{signature}.onnx"
-        export.onnx(model, written, signature=signature, **options)
-    else:
-        written = _compact(found, model, out)
+    if "class_names" in chosen.options:
+        options["class_names"] = names
+    written = chosen.write(model, path, **options)
+    if arguments.to == "keras":
+        _describe(trained, path)
     print(written)
 
 
-def _compact(found, model, out):
-    """A folder as `trained_model` finds it."""
-    from offkeras import export
+def _describe(trained, path):
+    """What `trained_model` finds beside a Keras model."""
+    from offkeras.storage.writing import write_text
 
-    path = export.compact(model, out / f"{found.kind}.keras")
-    if found.class_names:
-        labels = "".join(f"{name}\n" for name in found.class_names)
-        path.with_name("labels.txt").write_text(labels, "utf-8")
-    if found.defaults:
-        text = json.dumps(found.defaults) + "\n"
-        path.with_name("defaults.json").write_text(text, "utf-8")
-    return path
+    if trained.class_names:
+        labels = "".join(f"{name}\n" for name in trained.class_names)
+        write_text(path.with_name("labels.txt"), labels)
+    if trained.defaults:
+        text = json.dumps(trained.defaults) + "\n"
+        write_text(path.with_name("defaults.json"), text)

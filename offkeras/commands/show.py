@@ -36,7 +36,7 @@ def add_parser(commands):
         "--confusion",
         metavar="RESULTS",
         help="instead, the confusion matrix of what classify --json has written for a "
-        "folder of class folders, or of scores of training.test_action_recognition",
+        "folder of class folders, or of scores of offkeras evaluate actions",
     )
     parser.add_argument(
         "--output", default="motion.png", help="PNG (default: motion.png)"
@@ -49,10 +49,12 @@ def run(arguments):
     if (arguments.video is None) == (arguments.confusion is None):
         raise ValueError("Expected a video, or --confusion, and not both.")
     if arguments.frame < 0:
-        raise ValueError(f"Expected --frame to be 0 up. Received: {arguments.frame}.")
+        raise ValueError(
+            f"Expected --frame to be at least 0. Received: {arguments.frame}."
+        )
     if arguments.interval is not None and arguments.interval < 1:
         raise ValueError(
-            f"Expected --interval to be 1 up. Received: {arguments.interval}."
+            f"Expected --interval to be at least 1. Received: {arguments.interval}."
         )
     has_levels = arguments.model and arguments.cam is None
     if arguments.level is not None and not has_levels:
@@ -90,9 +92,9 @@ def _motion(arguments):
 def _activation(arguments):
     from offkeras import data, inference
 
-    found = inference.trained_model(arguments.model or "camera_motion", "recognizer")
-    recognizer = found.load()
-    names = found.class_names
+    trained = inference.trained_model(arguments.model or "moving_camera", "recognizer")
+    recognizer = trained.load()
+    names = trained.class_names
     label = None
     if arguments.cam:
         if names is None or arguments.cam not in names:
@@ -103,7 +105,7 @@ def _activation(arguments):
     count = recognizer.input["frames"].shape[1] or 2
     interval = arguments.interval
     if interval is None:
-        interval = found.defaults.get("interval", 1)
+        interval = trained.defaults.get("interval", 1)
     indices = [arguments.frame + i * interval for i in range(count)]
     frames = data.read_frames(arguments.video, indices)
     view = data.center_crop(frames, recognizer.input["frames"].shape[2]).numpy()

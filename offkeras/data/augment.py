@@ -5,6 +5,8 @@ Stateless: the same seed gives the same crop and flip. Frames in and out are uin
 
 import tensorflow as tf
 
+from offkeras.data.resize import resize, shorter_side
+
 # Thirteen places of a crop on a grid of quarters (x, y) of the spare room: the
 # corners, the centre, the middles of the edges, the centres of the quadrants.
 POSITIONS = (
@@ -48,40 +50,40 @@ def multi_scale_crop(frames, *, size=224, scales=(1, 0.875, 0.75, 0.66), seed):
     left = place[0] * ((width - crop_width) // 4)
     top = place[1] * ((height - crop_height) // 4)
     crop = frames[:, top : top + crop_height, left : left + crop_width]
-    return _resize(crop, [size, size])
+    return resize(crop, [size, size])
 
 
-def mirror(frames, *, flow=False):
+def mirror(frames, *, signed=False):
     """Mirrors a clip left to right.
 
     Args:
         frames: `(T, H, W, C)`.
-        flow: whether the channels are quantised flow, x and y in turn. Horizontal
-            flow changes its sign, so x becomes 255 - x.
+        signed: whether the first of every two channels is a horizontal motion, which
+            changes its sign: x becomes 255 - x. See `modalities.Modality`.
 
     Returns:
         The clip, of the same shape and type.
     """
     frames = tf.reverse(frames, [2])
-    if not flow:
+    if not signed:
         return frames
     horizontal = tf.range(tf.shape(frames)[3]) % 2 == 0
     return tf.where(horizontal, 255 - frames, frames)
 
 
-def random_flip(frames, *, seed, flow=False):
+def random_flip(frames, *, seed, signed=False):
     """Mirrors all segments of a clip left to right, with probability one half.
 
     Args:
         frames: `(T, H, W, C)`.
         seed: integer tensor `(2,)`.
-        flow: see `mirror`.
+        signed: see `mirror`.
 
     Returns:
         The clip, of the same shape and type.
     """
     flips = tf.random.stateless_uniform([], seed) < 0.5
-    return tf.where(flips, mirror(frames, flow=flow), frames)
+    return tf.where(flips, mirror(frames, signed=signed), frames)
 
 
 def center_crop(frames, size):
@@ -94,12 +96,12 @@ def center_crop(frames, size):
     Returns:
         uint8 `(T, size, size, C)`.
     """
-    frames, shape = _evaluation_size(frames, size)
+    frames, shape = evaluation_size(frames, size)
     top, left = tf.unstack((shape - size) // 2)
     return _cut(frames, top, left, size)
 
 
-def ten_crops(frames, size, *, flow=False):
+def ten_crops(frames, size, *, signed=False):
     """TSN's evaluation views: the corners, the centre, and their mirrors.
 
     Frames are scaled as for `center_crop`.
@@ -107,27 +109,23 @@ def ten_crops(frames, size, *, flow=False):
     Args:
         frames: uint8 `(T, H, W, C)`.
         size: height and width of the result in pixels.
-        flow: see `mirror`.
+        signed: see `mirror`.
 
     Returns:
         uint8 `(10, T, size, size, C)`: top left, top right, bottom left, bottom
         right, centre, then their mirrors.
     """
-    frames, shape = _evaluation_size(frames, size)
+    frames, shape = evaluation_size(frames, size)
     bottom, right = tf.unstack(shape - size)
     corners = [(0, 0), (0, right), (bottom, 0), (bottom, right)]
     places = [*corners, (bottom // 2, right // 2)]
     crops = [_cut(frames, top, left, size) for top, left in places]
-    return tf.stack(crops + [mirror(crop, flow=flow) for crop in crops])
+    return tf.stack(crops + [mirror(crop, signed=signed) for crop in crops])
 
 
-def _evaluation_size(frames, size):
+def evaluation_size(frames, size):
     """Frames with a shorter side of `size * 256 / 224`, and their height and width."""
-    shape = tf.shape(frames)[1:3]
-    shorter = round(size * EVALUATION_SCALE)
-    scale = shorter / tf.reduce_min(shape)
-    resized = tf.cast(tf.round(tf.cast(shape, tf.float64) * scale), tf.int32)
-    return _resize(frames, resized), resized
+    return shorter_side(frames, round(size * EVALUATION_SCALE))
 
 
 def _cut(frames, top, left, size):
@@ -135,8 +133,3 @@ def _cut(frames, top, left, size):
         frames[:, top : top + size, left : left + size],
         [frames.shape[0], size, size, frames.shape[3]],
     )
-
-
-def _resize(frames, shape):
-    resized = tf.image.resize(frames, shape, method="bilinear", antialias=True)
-    return tf.saturate_cast(tf.round(resized), tf.uint8)

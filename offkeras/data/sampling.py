@@ -78,7 +78,9 @@ def train_indices(
     return np.minimum(jitter + (first + steps) * average, last)
 
 
-def test_indices(length, *, total_segments=25, frames_per_segment=1, scheme="paper"):
+def evaluation_indices(
+    length, *, total_segments=25, frames_per_segment=1, scheme="paper"
+):
     """First frame of each test segment: evenly spaced over the whole video.
 
     The paper's frames are `i d`, i = 0..β-1, with the interval of training; the
@@ -108,7 +110,7 @@ def test_indices(length, *, total_segments=25, frames_per_segment=1, scheme="pap
 
 
 def segment_indices(starts, *, length, frames_per_segment):
-    """The frames of every segment, from `train_indices` or `test_indices`.
+    """The frames of every segment, from `train_indices` or `evaluation_indices`.
 
     Args:
         starts: first frame of each segment.
@@ -121,9 +123,6 @@ def segment_indices(starts, *, length, frames_per_segment):
     """
     indices = np.asarray(starts)[:, None] + np.arange(frames_per_segment)
     return np.minimum(indices, length - 1)
-
-
-test_indices.__test__ = False  # not a pytest test, whoever imports it
 
 
 def _check(length, total_segments, frames_per_segment, scheme):

@@ -1,17 +1,5 @@
 """Trained models for TF Serving and other runtimes."""
 
-from offkeras.export.calibration import calibration_clips
-from offkeras.export.compact import compact
-from offkeras.export.litert import litert
-from offkeras.export.onnx import onnx
-from offkeras.export.saved_model import saved_model
-from offkeras.export.tensorrt import tensorrt
+import lazy_loader
 
-__all__ = [
-    "calibration_clips",
-    "compact",
-    "litert",
-    "onnx",
-    "saved_model",
-    "tensorrt",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -2,8 +2,9 @@
 
 import tensorflow as tf
 
-from offkeras.data.augment import center_crop
-from offkeras.data.video import MAX_PIXELS
+from offkeras.data.augment import EVALUATION_SCALE, center_crop
+from offkeras.data.resize import decode_jpeg
+from offkeras.video.container import MAX_PIXELS
 
 
 def encoded(serving_model, *, num_segments, crop):
@@ -21,7 +22,7 @@ def encoded(serving_model, *, num_segments, crop):
     """
 
     def decode(image):
-        frame = _decode(image)
+        frame = _decode(image, crop)
         return frame if crop is None else center_crop(frame[None], crop)[0]
 
     def answer(inputs):
@@ -41,14 +42,19 @@ def encoded(serving_model, *, num_segments, crop):
     return answer, {"images": specification}
 
 
-def _decode(image):
-    # A file of a few bytes can claim 65,535 rows and columns.
-    height, width, _ = tf.unstack(tf.image.extract_jpeg_shape(image))
-    pixels = tf.cast(height, tf.int64) * tf.cast(width, tf.int64)
+def _decode(image, crop):
+    # A file of a few bytes can claim 65,535 rows and columns, and a narrow one become
+    # much larger when its shorter side is scaled.
+    size = tf.image.extract_jpeg_shape(image, tf.int64)[:2]
+    pixels = tf.reduce_prod(size)
+    if crop is not None:
+        shorter = tf.constant(round(crop * EVALUATION_SCALE), tf.int64)
+        longer = shorter * tf.reduce_max(size) // tf.maximum(tf.reduce_min(size), 1)
+        pixels = tf.maximum(pixels, shorter * longer)
     check = tf.debugging.assert_less_equal(
         pixels,
         tf.constant(MAX_PIXELS, tf.int64),
-        message=f"Expected JPEG images of at most {MAX_PIXELS} pixels.",
+        message=f"Expected JPEG images of at most {MAX_PIXELS} pixels, once scaled.",
     )
     with tf.control_dependencies([check]):
-        return tf.io.decode_jpeg(image, channels=3)
+        return decode_jpeg(image)

@@ -5,6 +5,8 @@ import re
 
 import keras
 
+from offkeras.models.task import layers_within
+
 
 def in_float32(model):
     """The model with all its layers in float32, for runtimes without bfloat16.
@@ -16,7 +18,7 @@ def in_float32(model):
         The model itself if nothing has to change, otherwise a copy with the
         same weights.
     """
-    if all(layer.dtype_policy.name == "float32" for layer in model._flatten_layers()):
+    if all(layer.dtype_policy.name == "float32" for layer in layers_within(model)):
         return model
     config = json.dumps(keras.saving.serialize_keras_object(model))
     config = re.sub(r'"(mixed_)?b?float16"', '"float32"', config)

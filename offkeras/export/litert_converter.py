@@ -1,4 +1,4 @@
-"""SavedModel to LiteRT, run by `litert.py` as a script with TensorFlow alone.
+"""SavedModel to LiteRT, run by `to_litert.py` as a script with TensorFlow alone.
 
     python -P litert_converter.py FOLDER FILE OPTIONS
 
@@ -12,12 +12,11 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.schema_py_generated import QuantizationParametersT, TensorType
+from ai_edge_litert.tools import flatbuffer_utils
+
+# Private: `TFLiteConverter` calls it with ranges of its own, and leaves nothing out.
 from tensorflow.lite.python.convert import mlir_quantize
-from tensorflow.lite.python.schema_py_generated import (
-    QuantizationParametersT,
-    TensorType,
-)
-from tensorflow.lite.tools import flatbuffer_utils
 
 # A clip is one sample of the whole model; of its frames a stream takes this many.
 CALIBRATION_STEPS = 4
@@ -197,7 +196,6 @@ def compare(name, key, actual, expected, quantize):
 
 def main(folder, path, options):
     """Converts, checks and writes."""
-    options = json.loads(options)
     quantize, names = options["quantize"], options["signatures"]
     content = convert(folder, quantize, names)
     check(content, folder, quantize, names)
@@ -206,6 +204,8 @@ def main(folder, path, options):
 
 if __name__ == "__main__":
     try:
-        main(*sys.argv[1:])
+        folder, path, options = *sys.argv[1:3], json.loads(sys.argv[3])
+        main(folder, path, options)
     except Exception as error:
-        sys.exit(f"{type(error).__name__}: {error}")
+        text = " ".join(str(error).split())
+        sys.exit(f"{options['reason']}{type(error).__name__}: {text}")

@@ -9,48 +9,24 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from offkeras.layers import OFF
-from offkeras.models import action_streaming, artifact_streaming
-from offkeras.models.action_recognition import fuse_scores
+from offkeras import modalities
 from offkeras.models.detection_head import POOL_SIZE
-from offkeras.models.detection_streaming import detection_streaming
+from offkeras.models.streaming import has_state, streaming
+from offkeras.models.task import (
+    DETECTION,
+    OFF_OUTPUTS,
+    RECOGNITION,
+    check_finite,
+    fuse_scores,
+    task_of,
+)
 
-RECOGNITION = "action recognition"
-RESTORATION = "artifact removal"
-DETECTION = "object detection"
-# The output that only models of this task have.
-OUTPUTS = {"off_3": RECOGNITION, "restored": RESTORATION, "boxes": DETECTION}
 # Arguments of `specify` and what they stand for.
 _DIMENSIONS = (
     ("num_segments", "number of frames"),
     ("size", "frame height"),
     ("size", "frame width"),
 )
-_STREAMING = {
-    RECOGNITION: action_streaming.streaming,
-    RESTORATION: artifact_streaming.streaming,
-    DETECTION: detection_streaming,
-}
-RGB = 3  # channels
-# RGB and flow are stored as bytes; frame differences are negative as often as not.
-DIFFERENCES = 15  # channels
-
-
-def task_of(model):
-    """The task of a model, told by the names of its outputs.
-
-    Raises:
-        ValueError: if the model is none of this library's.
-    """
-    outputs = model.output if isinstance(model.output, dict) else {}
-    for name, task in OUTPUTS.items():
-        if name in outputs:
-            return task
-    raise ValueError(
-        "Expected `model` to be an OFFActionRecognizer, a restorer or a detector, "
-        f"with an output named {' or '.join(OUTPUTS)}. "
-        f"Received: {model.name!r} with outputs {sorted(outputs)}."
-    )
 
 
 def signatures(model):
@@ -67,21 +43,25 @@ def signatures(model):
 
     Returns:
         A dict from the name to a `keras.Model` from a dict to a dict.
+
+    Raises:
+        ValueError: if a weight of the model is no finite number.
     """
+    check_finite(model)
     task = task_of(model)
-    found = {"serving_default": _serve(model, lambda outputs: _result(outputs, task))}
-    if _has_state(model, task):
-        start, step = _STREAMING[task](model)
-        found["start"] = _serve(start, dict)
-        found["step"] = _serve(step, _as_bytes)
-    return found
+    served = {"serving_default": _serve(model, lambda outputs: _result(outputs, task))}
+    if has_state(model):
+        start, step = streaming(model)
+        served["start"] = _serve(start, dict)
+        served["step"] = _serve(step, _as_bytes)
+    return served
 
 
-def specify(found, *, batch=None, num_segments=None, size=None, fixed=False):
+def specify(served, *, batch=None, num_segments=None, size=None, fixed=False):
     """The tensors that signatures are exported for.
 
     Args:
-        found: dict of models, as `signatures` returns it.
+        served: dict of models, as `signatures` returns it.
         batch: clips at a time; `None` leaves it open.
         num_segments: frames of a clip, where the model leaves it open.
         size: `(height, width)` of a frame, where the model leaves it open.
@@ -98,8 +78,8 @@ def specify(found, *, batch=None, num_segments=None, size=None, fixed=False):
         raise ValueError(
             f"`size` must be (height, width) in pixels. Received: {size!r}."
         )
-    _, *known, channels = found["serving_default"].input["frames"].shape
-    if "start" in found and known[0] is None and num_segments in (0, 1):
+    _, *known, channels = served["serving_default"].input["frames"].shape
+    if "start" in served and known[0] is None and num_segments in (0, 1):
         raise ValueError(
             "`num_segments` must be 2 or more, for motion to be seen. "
             f"Received: {num_segments}."
@@ -108,33 +88,39 @@ def specify(found, *, batch=None, num_segments=None, size=None, fixed=False):
     segments, height, width = map(_dimension, _DIMENSIONS, given, known, [fixed] * 3)
     frame = (batch, height, width, channels)
     shapes = {"frames": (batch, segments, height, width, channels), "frame": frame}
-    if "start" in found:
-        shapes |= _state_shapes(found["start"], frame)
+    if "start" in served:
+        shapes |= _state_shapes(served["start"], frame)
     return {
         name: {
             key: tf.TensorSpec(shapes[key], tensor.dtype, name=key)
             for key, tensor in model.input.items()
         }
-        for name, model in found.items()
+        for name, model in served.items()
     }
 
 
-def pick(found, signature):
+def pick(served, signature):
     """The model of a signature.
 
     Raises:
         ValueError: if there is none of this name.
     """
-    if signature not in found:
+    if signature not in served:
         raise ValueError(
-            f"`signature` must be one of {sorted(found)}. Received: {signature!r}."
+            f"`signature` must be one of {sorted(served)}. Received: {signature!r}."
         )
-    return found[signature]
+    return served[signature]
+
+
+def modality_of(frames):
+    """The modality of frames, by their channels; bytes where it is none of ours."""
+    channels = frames.shape[-1]
+    return modalities.of_channels(channels) or modalities.Modality("other", channels)
 
 
 def is_rgb(model):
     """Whether the frames of a model are pictures."""
-    return model.input["frames"].shape[-1] == RGB
+    return modality_of(model.input["frames"]) is modalities.find("rgb")
 
 
 def check_class_names(model, class_names):
@@ -147,7 +133,7 @@ def check_class_names(model, class_names):
     if class_names is None:
         return
     if task == RECOGNITION:
-        expected = model.output["off_3"].shape[-1]
+        expected = model.output[OFF_OUTPUTS[-1]].shape[-1]
     elif task == DETECTION:
         class_maps = model.get_layer("head").get_layer("class_maps")
         expected = class_maps.filters // POOL_SIZE**2 - 1  # without the background
@@ -155,7 +141,7 @@ def check_class_names(model, class_names):
         expected = 0
     if len(class_names) != expected:
         raise ValueError(
-            f"`class_names` must have {expected} names, one a class. "
+            f"`class_names` must have {expected} names, one per class. "
             f"Received: {len(class_names)}."
         )
 
@@ -177,13 +163,6 @@ def _dimension(names, given, known, fixed):
     return value
 
 
-def _has_state(model, task):
-    num_frames = model.input["frames"].shape[1]
-    if task == RECOGNITION:
-        return any(isinstance(layer, OFF) for layer in model.layers)
-    return num_frames in ((2,) if task == DETECTION else (2, 3))
-
-
 def _result(outputs, task):
     if task == RECOGNITION:
         logits = fuse_scores(outputs)
@@ -195,8 +174,8 @@ def _serve(model, finish):
     """The model between bytes: `frames` or `frame` in, the finished outputs out."""
 
     def specify(name, tensor):
-        is_frame = name in ("frame", "frames") and tensor.shape[-1] != DIFFERENCES
-        dtype = "uint8" if is_frame else tensor.dtype
+        is_frame = name in ("frame", "frames")
+        dtype = modality_of(tensor).dtype if is_frame else tensor.dtype
         return keras.Input(tensor.shape[1:], dtype=dtype, name=name)
 
     inputs = {name: specify(name, tensor) for name, tensor in model.input.items()}

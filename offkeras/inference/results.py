@@ -21,7 +21,8 @@ import pathlib
 
 import numpy as np
 
-from offkeras.metrics import confusion_matrix
+from offkeras.metrics import confusion_matrix, predicted_classes
+from offkeras.models.task import FUSED, fuse_scores
 
 COLUMNS = {
     "classify": ("video", "start", "time", "label", "confidence"),
@@ -61,10 +62,25 @@ def frame_row(video, found, class_names):
 
 
 def json_writer(file):
-    """A function that writes rows to a text file as JSON lines."""
+    """A function that writes rows to a text file as JSON lines.
+
+    What the encoding of the file lacks, such as the bytes of a name that is no UTF-8,
+    is escaped as JSON has it.
+    """
 
     def write(row):
-        file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        try:
+            text = json.dumps(row, ensure_ascii=False, allow_nan=False)
+        except ValueError as error:
+            raise ValueError(
+                f"{row.get('video')}: expected results that are finite numbers, as "
+                f"JSON has them. Received: NaN or infinity at {row.get('time')} s."
+            ) from error
+        try:
+            text.encode(getattr(file, "encoding", None) or "utf-8")
+        except UnicodeEncodeError:
+            text = json.dumps(row)
+        file.write(text + "\n")
         file.flush()
 
     return write
@@ -116,8 +132,9 @@ def read_confusion(path):
 def _read_scores(path):
     try:
         with np.load(path, allow_pickle=False) as file:
-            scores = file["scores/appearance"] + file["scores/off_3"]
-            return file["labels"], scores.argmax(-1), file["class_names"].tolist()
+            scores = fuse_scores({name: file[f"scores/{name}"] for name in FUSED})
+            labels, names = file["labels"], file["class_names"].tolist()
+            return labels, predicted_classes(scores), names
     except (ValueError, KeyError, OSError) as error:
         raise ValueError(f"{path} is not a file of scores: {error}.") from error
 
@@ -126,7 +143,7 @@ def _read_rows(path):
     files = sorted(path.rglob("*.jsonl")) if path.is_dir() else [path]
     names, sums = (), {}
     for file in files:
-        for number, line in enumerate(file.read_text("utf-8").splitlines(), start=1):
+        for number, line in enumerate(_lines(file), start=1):
             place = f"{file}:{number}"
             video, probabilities = _read_row(line, place)
             names = names or tuple(probabilities)
@@ -146,7 +163,14 @@ def _read_rows(path):
                 f"{names}."
             )
     labels = np.array([names.index(folder) for folder in folders])
-    return labels, np.stack(list(sums.values())).argmax(-1), names
+    return labels, predicted_classes(np.stack(list(sums.values()))), names
+
+
+def _lines(path):
+    try:
+        return path.read_text("utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: expected UTF-8 text ({error}).") from error
 
 
 def _read_row(line, place):

@@ -296,9 +296,9 @@ def _check(inputs, specifications):
             if spec.dtype == tf.string
             else array.dtype == spec.dtype.as_numpy_dtype
         ):
-            kind = "str, or no bytes" if dtype is object else array.dtype
+            received = "str, or no bytes" if dtype is object else array.dtype
             raise ValueError(
-                f"Expected `{name}` to be {spec.dtype.name}. Received: {kind}."
+                f"Expected `{name}` to be {spec.dtype.name}. Received: {received}."
             )
         if not spec.shape.is_compatible_with(array.shape):
             raise ValueError(
@@ -313,5 +313,5 @@ def _to_json(array):
     if array.dtype != object:
         return array.tolist()
     if array.ndim:
-        return [_to_json(np.asarray(part, object)) for part in array]
+        return [_to_json(np.asarray(item, object)) for item in array]
     return {"b64": base64.b64encode(array.item()).decode()}

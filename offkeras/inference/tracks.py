@@ -84,10 +84,10 @@ class Tracker:
         """Track of each detection, 0 where it continues none."""
         overlaps = box_iou(boxes, self._boxes)
         overlaps[classes[:, None] != self._classes] = 0
-        found, lasts = np.nonzero(overlaps >= self.min_iou)
-        order = np.argsort(-overlaps[found, lasts], kind="stable")
+        firsts, lasts = np.nonzero(overlaps >= self.min_iou)
+        order = np.argsort(-overlaps[firsts, lasts], kind="stable")
         tracks, free = np.zeros(len(boxes), np.int32), np.ones(len(self._boxes), bool)
-        for box, last in zip(found[order], lasts[order], strict=True):
+        for box, last in zip(firsts[order], lasts[order], strict=True):
             if tracks[box] == 0 and free[last]:
                 tracks[box], free[last] = self._tracks[last], False
         return tracks

@@ -3,30 +3,58 @@
 Beside a model, in `savedmodels/<name>/` as in the output folder of a training, lie
 
     recognizer.keras, detector.keras or model.keras    the model: one of them
-    labels.txt       names of the classes, one a line (not of a `model`, a restorer)
-    defaults.json    optional: how videos are shown to it, see `DEFAULTS`
+    labels.txt       names of the classes, one per line (not of a `model`, a restorer)
+    defaults.json    optional: how videos are shown to it, and of a restorer at which
+                     quantisers it gains, see `DEFAULTS`
     README.md        what it was trained on and how good it is
+
+or a preset: config.json and the files that `presets.files` names.
 """
 
 import dataclasses
 import json
 import pathlib
 
-# A checkout of the repository has them beside the package.
-SAVED_MODELS = pathlib.Path(__file__).parents[2] / "savedmodels"
+from offkeras import modalities, presets
+from offkeras.presets.files import CONFIG, LABELS, PREPROCESSOR
+from offkeras.weights.shipped import SHIPPED
+
 KINDS = ("recognizer", "detector", "model")
+# Class of a preset -> its kind, and the attribute that is the plain model.
+PRESETS = {"offkeras>VideoClassifier": "recognizer"}
 
 
 def _is_count(value):
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
+def _is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _are_quantisers(value):
+    return isinstance(value, dict) and all(
+        isinstance(pair, list)
+        and len(pair) == 2
+        and all(map(_is_number, pair))
+        and pair[0] <= pair[1]
+        for pair in value.values()
+    )
+
+
 # Keys of defaults.json by kind: what a value must be, and how to say so.
 DEFAULTS = {
     "recognizer": {
-        "segments": (lambda v: _is_count(v) and v >= 2, "frames of a window, 2 up"),
+        "segments": (
+            lambda v: _is_count(v) and v >= 2,
+            "frames of a window, 2 or more",
+        ),
         "interval": (_is_count, "frames from one of them to the next"),
         "hop": (_is_count, "frames from one window to the next"),
+        "modality": (
+            lambda v: isinstance(v, str) and v in modalities.MODALITIES,
+            f"one of {tuple(modalities.MODALITIES)}",
+        ),
     },
     "detector": {
         "size": (
@@ -38,7 +66,12 @@ DEFAULTS = {
             "a score, 0 to 1",
         ),
     },
-    "model": {},
+    "model": {
+        "quantisers": (
+            _are_quantisers,
+            "a dict from a codec to [least, most]: where the model gains",
+        ),
+    },
 }
 
 
@@ -47,7 +80,7 @@ class TrainedModel:
     """What `trained_model` found.
 
     Attributes:
-        path: the `.keras` file.
+        path: the `.keras` file, or the config.json of a preset.
         kind: `"recognizer"`, `"detector"` or `"model"`.
         class_names: tuple of names, or None where there is no labels.txt.
         defaults: dict of what defaults.json says.
@@ -59,10 +92,13 @@ class TrainedModel:
     defaults: dict
 
     def load(self):
-        """The Keras model."""
+        """The Keras model: of a preset the recognizer within."""
         from offkeras import models
 
-        return models.load_model(self.path)
+        if self.path.name != CONFIG:
+            return models.load_model(self.path)
+        (name,) = (name for name, kind in PRESETS.items() if kind == self.kind)
+        return getattr(presets.load(self.path.parent, name), self.kind)
 
 
 def trained_model(name, kind=None):
@@ -84,13 +120,15 @@ def trained_model(name, kind=None):
     Example:
 
     ```python
-    found = trained_model("camera_motion")
-    recognizer = found.load()
+    trained = trained_model("camera_motion")
+    recognizer = trained.load()
     for prediction in classify("walk.mp4", recognizer, num_segments=4, interval=2):
-        print(found.class_names[prediction.label])
+        print(trained.class_names[prediction.label])
     ```
     """
     kinds = KINDS if kind is None else (kind,)
+    if presets.is_address(name):
+        name = presets.fetch(name)
     path = pathlib.Path(name)
     if path.is_file():
         if kind is None:
@@ -98,34 +136,52 @@ def trained_model(name, kind=None):
     else:
         folders = [path]
         if len(path.parts) == 1:
-            folders.append(SAVED_MODELS / name)
-        paths = [f / f"{k}.keras" for f in folders for k in kinds]
-        path = next((path for path in paths if path.is_file()), None)
+            folders.append(SHIPPED / name)
+        path, kind = _find(folders, kinds)
         if path is None:
             present = ", ".join(model_names(kinds)) or "none"
             raise ValueError(
                 f"Expected a trained {' or '.join(kinds)}: a .keras file, the output "
-                f"folder of a training, or a name in {SAVED_MODELS} (there: "
+                f"folder of a training, a preset, or a name in {SHIPPED} (there: "
                 f"{present}). Received: {name}."
             )
-        kind = path.stem
-    labels = path.with_name("labels.txt")
+    labels = path.with_name(LABELS)
     class_names = None
     if labels.is_file():
-        class_names = tuple(labels.read_text("utf-8").splitlines())
-    defaults = _read_defaults(path.with_name("defaults.json"), kind)
-    return TrainedModel(path, kind, class_names, defaults)
+        class_names = _read_labels(labels)
+    of_preset = path.name == CONFIG
+    defaults = path.with_name(PREPROCESSOR if of_preset else "defaults.json")
+    return TrainedModel(path, kind, class_names, _read_defaults(defaults, kind))
+
+
+def _find(folders, kinds):
+    """The model in the first of the folders that holds one, and its kind."""
+    for folder in folders:
+        if presets.is_preset(folder):
+            kind = PRESETS.get(presets.read_config(folder).get("registered_name"))
+            if kind in kinds:
+                return folder / CONFIG, kind
+        for kind in kinds:
+            if (folder / f"{kind}.keras").is_file():
+                return folder / f"{kind}.keras", kind
+    return None, None
 
 
 def model_names(kinds=KINDS):
     """Names of the models in `savedmodels/`, sorted."""
-    if not SAVED_MODELS.is_dir():
+    if not SHIPPED.is_dir():
         return []
     return sorted(
-        folder.name
-        for folder in SAVED_MODELS.iterdir()
-        if any((folder / f"{kind}.keras").is_file() for kind in kinds)
+        folder.name for folder in SHIPPED.iterdir() if _find([folder], kinds)[0]
     )
+
+
+def _read_labels(path):
+    """The names of the classes."""
+    try:
+        return tuple(path.read_text("utf-8-sig").splitlines())
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: expected UTF-8 text ({error}).") from error
 
 
 def _read_defaults(path, kind):

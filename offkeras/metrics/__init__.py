@@ -4,6 +4,7 @@ from offkeras.metrics.class_mean_accuracy import (
     ClassMeanAccuracy,
     class_mean,
     confusion_matrix,
+    predicted_classes,
 )
 from offkeras.metrics.detection import (
     ClassPrecision,
@@ -34,6 +35,7 @@ __all__ = [
     "mean_average_precision",
     "motion_iou",
     "motion_map",
+    "predicted_classes",
     "psnr",
     "read_predictions",
     "ssim",

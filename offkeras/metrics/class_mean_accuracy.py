@@ -37,6 +37,8 @@ class ClassMeanAccuracy(keras.metrics.Metric):
         """Adds a batch; `sample_weight` has one weight a clip."""
         labels = ops.cast(ops.reshape(y_true, (-1,)), "int32")
         hits = ops.cast(ops.equal(labels, ops.argmax(y_pred, axis=-1)), self.dtype)
+        # The largest of scores that are no numbers is the first, by no merit.
+        hits = ops.where(ops.any(ops.isnan(y_pred), axis=-1), np.nan, hits)
         # (batch,) -> (batch, classes)
         members = ops.one_hot(labels, self.num_classes, dtype=self.dtype)
         if sample_weight is not None:
@@ -54,6 +56,28 @@ class ClassMeanAccuracy(keras.metrics.Metric):
     def get_config(self):
         """Config from which the metric can be made again."""
         return {**super().get_config(), "num_classes": self.num_classes}
+
+
+def predicted_classes(scores):
+    """The class of the largest score.
+
+    Args:
+        scores: array `(..., num_classes)`.
+
+    Returns:
+        int64 array `(...)`.
+
+    Raises:
+        ValueError: if a score is NaN or infinite: there is no largest one.
+    """
+    scores = np.asarray(scores)
+    wrong = ~np.isfinite(scores).all(axis=-1)
+    if wrong.any():
+        raise ValueError(
+            "Expected scores of a model that are finite numbers. Received: NaN or "
+            f"infinity for {np.count_nonzero(wrong)} of {wrong.size} clips."
+        )
+    return scores.argmax(-1)
 
 
 def confusion_matrix(labels, predictions, num_classes):

@@ -112,10 +112,14 @@ def evaluate_ranges(
 
     Every object has a number, such as its motion IoU. Detections take objects as in
     `evaluate_detections`, whatever the range. One that took an object outside it is
-    ignored. One that took none is wrong if it overlaps most with an object inside
-    (of any class), ignored if with one outside; if neither, it counts by the share
-    of objects outside in its frame, or, in a frame without objects, by the share of
-    all objects that are inside.
+    ignored. One that took none counts as wrong by a weight:
+
+    | it overlaps most with | weight |
+    |---|---|
+    | an object inside, of any class | 1 |
+    | an object outside | 0 |
+    | none, in a frame with objects | share of its objects that are outside |
+    | none, in a frame without objects | share of all objects that are inside |
 
     FGFA's own list of motion IoUs has a zero for each empty frame, which that last
     share then takes for an object. Here it does not.

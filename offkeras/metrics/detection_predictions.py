@@ -24,11 +24,11 @@ def collect_detections(detect, dataset, *, min_score=1e-3):
         detect: function of uint8 frames `(B, T, H, W, 3)` that returns a dict of
             `boxes` `(B, N, 4)` in pixels of these frames, `scores` `(B, N)`,
             `classes` `(B, N)` and `count` `(B,)`, of which the first are valid.
-        dataset: the `evaluation_dataset` of a `DetectionVideos`.
+        dataset: the dataset of `evaluate` of a `DetectionVideos`.
         min_score: detections below this score are left out.
 
     Returns:
-        List of `Detections` in pixels of the image files, one a frame.
+        List of `Detections` in pixels of the image files, one per frame.
     """
     detections = []
     for batch in dataset:
@@ -53,6 +53,9 @@ def write_predictions(path, frames, detections):
         path: path of the file.
         frames: annotated frames, see `offkeras.data.DetectionVideos`.
         detections: `Detections` of each of these frames.
+
+    Raises:
+        ValueError: if a box or a score is no finite number.
     """
     with open(path, "w", encoding="utf-8") as file:
         for frame, found in zip(frames, detections, strict=True):
@@ -63,7 +66,14 @@ def write_predictions(path, frames, detections):
                 "scores": np.round(np.asarray(found.scores, np.float64), 6).tolist(),
                 "classes": np.asarray(found.classes).tolist(),
             }
-            file.write(json.dumps(line) + "\n")
+            try:
+                file.write(json.dumps(line, allow_nan=False) + "\n")
+            except ValueError as error:
+                raise ValueError(
+                    f"{path}: expected boxes and scores that are finite numbers. "
+                    f"Received: NaN or infinity in frame {frame.position} of "
+                    f"{frame.video.name}."
+                ) from error
 
 
 def read_predictions(path, frames, *, num_classes):

@@ -30,7 +30,7 @@ def psnr(target, restored, *, channel="rgb"):
     target, restored = _prepare(target, channel), _prepare(restored, channel)
     error = ops.mean(ops.square(target - restored), axis=(1, 2, 3))
     decibel = 10 * ops.log10(255.0**2 / ops.maximum(error, 1e-12))
-    return ops.where(error > 0, decibel, np.float32(np.inf))
+    return ops.where(ops.equal(error, 0), np.float32(np.inf), decibel)  # or NaN
 
 
 def ssim(target, restored, *, channel="rgb"):
@@ -52,13 +52,20 @@ def ssim(target, restored, *, channel="rgb"):
     # Around mid-grey, so that variances lose no digits in float32.
     x = _prepare(target, channel) - 127.5
     y = _prepare(restored, channel) - 127.5
-    mean_x, mean_y = _blur(x), _blur(y)
-    variances = _blur(x * x + y * y) - mean_x**2 - mean_y**2
-    covariance = _blur(x * y) - mean_x * mean_y
+    mean_x, mean_y, mean_of_error = _blur(x), _blur(y), _blur(x - y)
+    variances = _variance(_blur(x * x + y * y), mean_x**2 + mean_y**2)
+    variance_of_error = _variance(_blur((x - y) ** 2), mean_of_error**2)
     mean_x, mean_y = mean_x + 127.5, mean_y + 127.5
-    similarity = (2 * mean_x * mean_y + C1) / (mean_x**2 + mean_y**2 + C1)
-    similarity *= (2 * covariance + C2) / (variances + C2)
+    # (2 a b + C) / (a^2 + b^2 + C), as its distance from 1: no digits go where images
+    # differ by little, and it never exceeds 1.
+    similarity = 1 - mean_of_error**2 / (mean_x**2 + mean_y**2 + C1)
+    similarity *= 1 - variance_of_error / (variances + C2)
     return ops.mean(similarity, axis=(1, 2, 3))
+
+
+def _variance(mean_of_squares, square_of_mean):
+    """The one less the other, which rounding may turn below zero."""
+    return ops.maximum(mean_of_squares - square_of_mean, 0.0)
 
 
 def _prepare(images, channel):
@@ -140,10 +147,9 @@ class PSNR(_ImageMean):
         """Adds a batch; `sample_weight` has one weight an image."""
         values = psnr(y_true, y_pred, channel=self.channel)
         same = ops.cast(ops.isinf(values), self.dtype)
-        weight = 1 - same
-        if sample_weight is not None:
-            weight *= ops.cast(ops.reshape(sample_weight, (-1,)), self.dtype)
-        self._add(ops.where(same > 0, 0.0, values), weight)
+        weight = 1.0 if sample_weight is None else ops.reshape(sample_weight, (-1,))
+        weight = ops.cast(weight, self.dtype)
+        self._add(ops.where(same > 0, 0.0, values), weight * (1 - same))
         self.identical.assign_add(ops.sum(same))
 
     def result(self):

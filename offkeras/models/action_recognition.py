@@ -10,19 +10,16 @@ backbone ───────────────────────�
 off_1              off_2             off_3
 """
 
+import functools
+
 import keras
 from keras import layers
 
-from offkeras.backbones import bn_inception
+from offkeras import backbones, modalities
 from offkeras.layers import OFF, FoldTime, SegmentConsensus, UnfoldTime
+from offkeras.models import motion as motions
 from offkeras.models import refinement
 
-# Channels of one segment and the mean subtracted from them.
-MODALITIES = {
-    "rgb": (3, bn_inception.IMAGENET_MEAN),
-    "rgb_diff": (15, 0.0),
-    "flow": (10, 128.0),
-}
 # A string, so that every classifier makes an instance of its own.
 TSN_INITIALIZER = {"class_name": "RandomNormal", "config": {"stddev": 0.001}}
 
@@ -42,7 +39,7 @@ def TSN(
         num_classes: number of actions.
         num_segments: segments of a clip; `None` leaves it open.
         modality: `"rgb"`, `"rgb_diff"` or `"flow"`, with 3, 15 or 10 channels
-            a segment. It chooses the default backbone.
+            per segment. It chooses the default backbone.
         backbone: a model from images to a dict of features of which the last
             entry feeds the classifier. Default: `backbones.BNInception` at
             224x224.
@@ -73,9 +70,11 @@ def OFFActionRecognizer(
     num_segments=7,
     modality="rgb",
     variant="paper",
+    motion="off",
     backbone=None,
-    levels=bn_inception.LEVELS,
+    levels=None,
     filters=128,
+    refinement_filters=None,
     operator="prewitt",
     spatial=True,
     temporal=True,
@@ -85,7 +84,7 @@ def OFFActionRecognizer(
 ):
     """Temporal segment network with three OFF levels.
 
-    T segments give T - 1 OFFs a level. Every level refines its OFF together
+    T segments give T - 1 OFFs per level. Every level refines its OFF together
     with the refined map of the level before, and has a classifier of its own;
     the scores of all segments are averaged (equation 8).
 
@@ -94,16 +93,23 @@ def OFFActionRecognizer(
         num_segments: segments of a clip, two or more; `None` leaves it open,
             so that one model trains on 7 and is tested on 25.
         modality: `"rgb"`, `"rgb_diff"` or `"flow"`, see `TSN`.
-        variant: `"paper"` follows sections 3-4 (one OFF a level over the
+        variant: `"paper"` follows sections 3-4 (one OFF per level over the
             concatenated features, ResNet-20 for refinement); `"released"`
-            follows the graphs the authors released (one OFF a tapped layer,
+            follows the graphs the authors released (one OFF per tapped layer,
             separate reductions for space and time, the former for RGB only,
             bottleneck blocks).
+        motion: what shows the refinement motion: `"off"`, or in its place, on the
+            features as they are, `"tea"` (`layers.MotionExcitation`), `"tdn"`
+            (`layers.LongTermDifference`) or `"motion_squeeze"`
+            (`layers.MotionSqueeze`). T segments give T - 1 maps of each.
         backbone: a model from images to a dict of features. Default:
             `backbones.BNInception` at 224x224.
         levels: names of the backbone's features by resolution, fine to coarse;
-            each level has half the resolution of the one before.
-        filters: channels of the reduced features of `variant="paper"`.
+            each level has half the resolution of the one before. Default: those of
+            the table of backbones, or all three of a backbone with three.
+        filters: channels of the reduced features of OFF with `variant="paper"`.
+        refinement_filters: three numbers, the channels of its residual blocks by
+            level. Default: 64, 96 and 128.
         operator: spatial operator of `variant="paper"`, see
             `layers.SpatialGradient`. The released graphs use `"cross"`.
         spatial: `False` removes the spatial gradients (the paper's OFF_T).
@@ -135,6 +141,7 @@ def OFFActionRecognizer(
         raise ValueError(
             f"`variant` must be 'paper' or 'released'. Received: {variant!r}."
         )
+    motions.check(motion, variant=variant, spatial=spatial, temporal=temporal)
     if num_segments is not None and num_segments < 2:
         raise ValueError(
             "`num_segments` must be at least 2: OFF is taken between segments. "
@@ -145,8 +152,16 @@ def OFFActionRecognizer(
             "variant='released' has spatial gradients for RGB only, so without the "
             f"temporal part nothing is left. Received: modality={modality!r}."
         )
+    if refinement_filters is not None and (
+        variant == "released" or len(refinement_filters) != 3
+    ):
+        raise ValueError(
+            "`refinement_filters` must be three numbers, of variant='paper'. "
+            f"Received: {refinement_filters} with variant={variant!r}."
+        )
     backbone = backbone or _default_backbone(modality)
     _check_backbone(backbone, modality)
+    levels = levels or backbones.levels_of(backbone)
     _check_levels(backbone, levels)
 
     # === Feature generation ===
@@ -156,16 +171,23 @@ def OFFActionRecognizer(
 
     # === OFF and refinement, level by level ===
     if variant == "paper":
-        refine, initializer = refinement.paper, "glorot_uniform"
+        widths = refinement_filters or refinement.PAPER_FILTERS
+        refine = functools.partial(refinement.paper, filters=widths)
+        initializer = "glorot_uniform"
     else:
         refine, initializer = refinement.released, TSN_INITIALIZER
     refined = None
     for level, taps in enumerate(levels, start=1):
         maps = [features[tap] for tap in taps]
         if not (spatial or temporal):
-            motion = _unfold_joined(maps, frames, f"hypercolumn_{level}")
+            sequence = _unfold_joined(maps, frames, f"hypercolumn_{level}")
+        elif motion != motions.OFF_ITSELF:
+            layer = motions.MOTION_LAYERS[motion]
+            sequence = layer(keep_last=False, name=f"{motion}_layer_{level}")(
+                _unfold_joined(maps, frames, f"features_{level}")
+            )
         elif variant == "paper":
-            motion = OFF(
+            sequence = OFF(
                 filters,
                 operator=operator,
                 spatial=spatial,
@@ -174,7 +196,7 @@ def OFFActionRecognizer(
                 name=f"off_layer_{level}",
             )(_unfold_joined(maps, frames, f"features_{level}"))
         else:
-            motion = _released_off(
+            sequence = _released_off(
                 [
                     UnfoldTime(name=f"unfold_{tap}")(features[tap], frames)
                     for tap in taps
@@ -187,31 +209,16 @@ def OFFActionRecognizer(
                 name=f"motion_{level}",
             )
         # (B, T-1, H, W, C) -> (B*(T-1), H, W, C)
-        x = FoldTime(name=f"fold_{level}")(motion)
+        x = FoldTime(name=f"fold_{level}")(sequence)
         if refined is not None:
             x = layers.Concatenate(name=f"join_{level}")([x, refined])
         refined, pooled = refine(x, level)
         outputs[f"off_{level}"] = _scores(
-            pooled, motion, num_classes, dropout, f"off_{level}", initializer
+            pooled, sequence, num_classes, dropout, f"off_{level}", initializer
         )
 
     # === Functional Model ===
     return keras.Model({"frames": frames}, outputs, name=name)
-
-
-def fuse_scores(outputs):
-    """Score of a recognizer: appearance plus the last OFF level.
-
-    Section 4.3: the scores of the feature generation network and of the last
-    level of the OFF network are summed.
-
-    Args:
-        outputs: dict of logits, as an `OFFActionRecognizer` returns it.
-
-    Returns:
-        Logits `(batch, num_classes)`.
-    """
-    return outputs["appearance"] + outputs["off_3"]
 
 
 def _unfold_joined(maps, frames, name):
@@ -223,10 +230,10 @@ def _unfold_joined(maps, frames, name):
 
 def _released_off(sequences, taps, *, spatial, temporal, spatial_dropout, name):
     """One OFF a tapped layer, with a reduction of its own for each direction."""
-    parts = []
+    motions = []
     for sequence, tap in zip(sequences, taps, strict=True):
         if spatial:
-            parts.append(
+            motions.append(
                 OFF(
                     32,
                     operator="cross",
@@ -238,7 +245,7 @@ def _released_off(sequences, taps, *, spatial, temporal, spatial_dropout, name):
                 )(sequence)
             )
         if temporal:
-            parts.append(
+            motions.append(
                 OFF(
                     128,
                     spatial=False,
@@ -246,7 +253,7 @@ def _released_off(sequences, taps, *, spatial, temporal, spatial_dropout, name):
                     name=f"motion_temporal_{tap}",
                 )(sequence)
             )
-    return layers.Concatenate(name=name)(parts)
+    return layers.Concatenate(name=name)(motions)
 
 
 def _appearance(features, frames, num_classes, dropout):
@@ -271,21 +278,18 @@ def _scores(pooled, sequence, num_classes, dropout, name, initializer):
 
 
 def _default_backbone(modality):
-    if modality not in MODALITIES:
-        raise ValueError(
-            f"`modality` must be one of {sorted(MODALITIES)}. Received: {modality!r}."
-        )
-    channels, mean = MODALITIES[modality]
-    return bn_inception.BNInception(input_shape=(224, 224, channels), mean=mean)
+    kind = modalities.find(modality)
+    shape = (224, 224, kind.channels)
+    return backbones.create("bn_inception", input_shape=shape, modality=modality)
 
 
 def _check_backbone(backbone, modality):
+    expected = modalities.find(modality).channels
     _, *_, channels = backbone.input_shape
-    if modality not in MODALITIES or channels != MODALITIES[modality][0]:
+    if channels != expected:
         raise ValueError(
-            "`backbone` must take the channels of the modality "
-            f"({ {name: count for name, (count, _) in MODALITIES.items()} }). "
-            f"Received: modality={modality!r}, {channels} channels."
+            f"Expected a backbone for the {expected} channels of modality="
+            f"{modality!r}. Received: a backbone for {channels} channels."
         )
 
 

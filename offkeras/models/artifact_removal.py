@@ -16,7 +16,7 @@ frame t-1      frame t        frame t+1
 import keras
 from keras import layers, ops
 
-from offkeras.layers import SpatialGradient
+from offkeras.layers import Gradients
 
 CHANNELS = 3  # RGB
 
@@ -217,17 +217,13 @@ def _tail(
     ]
 
     # === OFF: equation 14 ===
-    target = target_index(num_frames)
-    gradients = [SpatialGradient(operator, name="spatial_gradient")(reduced[target])]
-    gradients += [
-        layers.Subtract(name=f"temporal_gradient_{later}")([f, previous])
-        for later, (previous, f) in enumerate(zip(reduced, reduced[1:], strict=False))
-    ]
+    # T times (B, H, W, filters) -> (B, T, H, W, filters) -> (B, H, W, (T+1)*filters)
+    motion = Gradients(operator=operator, target=target_index(num_frames), name="off")(
+        ops.stack(reduced, axis=1)
+    )
 
     # === Refinement, added back to the features ===
-    # (B, H, W, 2*filters), (T-1) times (B, H, W, filters), (B, H, W, width)
-    # -> (B, H, W, (T+1)*filters + width)
-    x = layers.Concatenate(name="mixture")([*gradients, features])
+    x = layers.Concatenate(name="mixture")([motion, features])
     for index in range(1, refine_convs + 1):
         x = convolution(width, f"refine_{index}")(x)
     x = layers.Add(name="add_back")([x, features])

@@ -39,7 +39,7 @@ def detection_head(
         anchor_scales: sides of the square anchors, in cells.
         num_candidates: boxes before the suppression of proposals.
         num_proposals: boxes after it.
-        max_detections: places for detections of an image.
+        max_detections: detections of an image, see `layers.Detections`.
         pooling: method of `layers.PSRoIPooling`.
 
     Returns:

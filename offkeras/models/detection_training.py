@@ -3,7 +3,9 @@
 import keras
 from keras import ops
 
-from offkeras.layers.detection_losses import AddLosses, RCNNLosses, RPNLosses
+from offkeras.layers.detection.add_losses import AddLosses
+from offkeras.layers.detection.rcnn_losses import RCNNLosses
+from offkeras.layers.detection.rpn_losses import RPNLosses
 from offkeras.models.detection_head import vote
 
 

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import keras
 
+from offkeras.models.task import check_finite
+
 MAX_BYTES = 2**32
 MAX_CONFIG = 2**26  # bytes; that of BN-Inception with OFF has one million
 MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
 
 # Where the classes of a model may come from. Nothing there runs code of the file,
-# reads another file or fetches one, but for the layers below.
+# reads another file or fetches one, but for the layers below. Keras writes its private
+# modules into the file where a class has no public one.
 MODULES = (
     "keras.layers",
     "keras.initializers",
@@ -58,7 +61,8 @@ def load_model(path, *, max_bytes=MAX_BYTES):
     Raises:
         OSError: if the file cannot be opened.
         ValueError: if the file is damaged, too large, names another class than
-            those above, or holds anything but the weights of its model.
+            those above, holds anything but the weights of its model, or one of them is
+            no finite number.
 
     Example:
 
@@ -70,7 +74,9 @@ def load_model(path, *, max_bytes=MAX_BYTES):
         raise FileNotFoundError(f"{path} is no file.")
     try:
         _check_archive(path, max_bytes)
-        return keras.models.load_model(path, compile=False, safe_mode=True)
+        model = keras.models.load_model(path, compile=False, safe_mode=True)
+        check_finite(model)
+        return model
     except Exception as error:  # of many types: the file may hold anything
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(f"{path} is no model to load: {reason:.300}") from error
@@ -89,11 +95,11 @@ def _check_archive(path, max_bytes):
             raise ValueError(f"config.json has more than {MAX_CONFIG} bytes.")
         # Reading a part whole compares its checksum. Keras would go on without.
         contents = {name: archive.read(name) for name in names}
-    _check_classes(json.loads(contents["config.json"]))
-    _check_weights(contents["model.weights.h5"])
+    check_classes(json.loads(contents["config.json"]))
+    check_weights(contents["model.weights.h5"])
 
 
-def _check_classes(config):
+def check_classes(config):
     """Refuses a class that is neither Keras's nor this library's."""
     if not isinstance(config, dict):
         raise ValueError("config.json holds no model.")
@@ -128,7 +134,7 @@ def _check_class(node):
         )
 
 
-def _check_weights(data):
+def check_weights(data):
     """Refuses links, and arrays of which the file holds but the size."""
     import h5py
 

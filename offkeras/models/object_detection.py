@@ -17,11 +17,12 @@ import keras
 from keras import layers, ops
 
 from offkeras.backbones import ResNet
-from offkeras.layers import SEBottleneckBlock, SpatialGradient
+from offkeras.layers import Gradients, SEBottleneckBlock
 from offkeras.models.detection_head import detection_head
 
 # The paper: "several residual blocks with SE".
 BLOCKS = "ab"
+FRAMES = ("reference", "key")
 
 
 def RFCN(
@@ -242,14 +243,14 @@ def _fuse(extract, levels, filters, operator, fusion, backbone):
     features = keras.Input((None, None, channels["features"]), name="features")
     inputs = {"features": features}
     for level in levels:
-        for frame in ("key", "reference"):
+        for frame in FRAMES:
             name = f"{frame}_{level}"
             inputs[name] = keras.Input((None, None, filters), name=name)
 
-    parts = [features, _off(inputs, "features", operator)]
+    maps = [features, _off(inputs, "features", operator)]
     if "fine" in levels:
         fine_stride, *_, stride = feature_strides(backbone).values()
-        parts.append(
+        maps.append(
             _blocks(
                 _off(inputs, "fine", operator),
                 channels["fine"],
@@ -258,7 +259,7 @@ def _fuse(extract, levels, filters, operator, fusion, backbone):
             )
         )
     # (B, H, W, channels), (B, H, W, 3*filters)[, (B, H, W, fine channels)]
-    x = layers.Concatenate(name="mixture")(parts)
+    x = layers.Concatenate(name="mixture")(maps)
     x = _blocks(x, channels["features"], "features")
     if fusion == "add":
         x = layers.Conv2D(
@@ -270,13 +271,9 @@ def _fuse(extract, levels, filters, operator, fusion, backbone):
 
 def _off(inputs, level, operator):
     """Fx and Fy of the key frame, Ft = key - reference."""
-    key, reference = inputs[f"key_{level}"], inputs[f"reference_{level}"]
-    return layers.Concatenate(name=f"off_{level}")(
-        [
-            SpatialGradient(operator, name=f"spatial_gradient_{level}")(key),
-            layers.Subtract(name=f"temporal_gradient_{level}")([key, reference]),
-        ]
-    )
+    # 2 times (B, H, W, filters) -> (B, 2, H, W, filters)
+    pair = ops.stack([inputs[f"{frame}_{level}"] for frame in FRAMES], axis=1)
+    return Gradients(operator=operator, target=1, name=f"off_{level}")(pair)
 
 
 def _blocks(x, channels, level, strides=1):

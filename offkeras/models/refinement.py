@@ -23,13 +23,12 @@ RELEASED_LEVELS = (
 RELEASED_BIAS = keras.initializers.Constant(0.2)
 
 
-def paper(x, level):
+def paper(x, level, filters=PAPER_FILTERS):
     """Three residual blocks; three levels of them make a ResNet-20."""
-    filters = PAPER_FILTERS[level - 1]
     for block in "abc":
         strides = 2 if block == "a" and level < 3 else 1
         x = ResidualBlock(
-            filters,
+            filters[level - 1],
             strides=strides,
             zero_init_residual=True,
             name=f"refine_{level}{block}",

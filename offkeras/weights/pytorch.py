@@ -7,12 +7,16 @@ written as `_`:
   classifier `fc`, batch normalisation of shape `(1, C)`;
 - ImageNet by Cadene: the same with classifier `last_linear` and shape `(C,)`;
 - TSN: prefix `base_model.`, classifier `base_model.fc-action.1`,
-  `base_model.fc_action.1` or `new_fc`; in a checkpoint of a training run, which
-  holds more than the weights, every name begins with `module.`.
+  `base_model.fc_action.1` or `new_fc`; mmaction: `backbone.` and `cls_head.fc_cls`.
+
+Checkpoints of training runs, which hold more than the weights and put `module.` or
+`model.` before every name, are read as well; so are `/` and `.` between the parts of
+a layer's name.
 
 These networks take BGR. Their first convolution is turned to RGB here. The mean
 is that of the Caffe training, 104, 117, 123 in BGR, which `BNInception` subtracts
-by default (Cadene's file lists 128 for red; it was not trained with it).
+by default (Cadene's file lists 128 for red; it was not trained with it, but networks
+that tsn-pytorch trained further were: `training.import_weights --mean 128 117 104`).
 """
 
 import re
@@ -21,12 +25,19 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from offkeras.weights.archives import check_name, check_zip, is_zip, read_npz
+from offkeras.weights.archives import check_name, read_npz
 from offkeras.weights.cross_modality import cross_modality_kernel
+from offkeras.weights.torch_file import read_torch
 
 SUFFIXES = (".pth", ".pt", ".tar", ".npz")
 FIRST = "conv1_7x7_s2.weight"
-CLASSIFIER = re.compile(r"(fc|last_linear|fc[-_]action|new_fc)(\.1)?\.(weight|bias)")
+CLASSIFIER = re.compile(
+    r"(fc|last_linear|fc[-_]action|new_fc|cls_head\.fc_cls)(\.1)?\.(weight|bias)"
+)
+# Put before every name by DataParallel, TSN, mmaction, Lightning.
+PREFIXES = re.compile(r"^(module|model|net|base_model|backbone)\.")
+# Under which a training run puts the weights, beside its epoch and its options.
+CONTAINERS = ("state_dict", "model_state_dict", "model", "net")
 BGR = (3, 15)  # channels that come in threes: an image, five differences
 SHOWN = 5  # names in an error
 
@@ -58,7 +69,7 @@ def load_bn_inception(model, path):
     state = read_state(path)
     if head is None:
         state = {name: v for name, v in state.items() if not name.startswith("logits")}
-    _assign(_variables(model, head), state, path)
+    assign(_variables(model, head), _rgb(state), path, first=FIRST)
 
 
 def load_tsn(model, path):
@@ -74,7 +85,7 @@ def load_tsn(model, path):
     """
     backbone = next(x for x in model.layers if isinstance(x, keras.Model))
     head = model.get_layer("appearance_logits")
-    _assign(_variables(backbone, head), read_state(path), path)
+    assign(_variables(backbone, head), _rgb(read_state(path)), path, first=FIRST)
 
 
 def read_state(path):
@@ -90,18 +101,14 @@ def read_state(path):
         batches are left out.
 
     Raises:
-        ImportError: if the file needs PyTorch, which is not installed.
+        OSError: if the file cannot be opened.
         ValueError: if the file holds something else than arrays.
     """
-    check_name(path)
-    raw = read_npz(path) if Path(path).suffix == ".npz" else _read_torch(path)
     state = {}
-    for name, value in raw.items():
+    for name, value in read_arrays(path).items():
         if name.endswith(".num_batches_tracked"):
             continue
-        name = name.removeprefix("module.").removeprefix("base_model.")
-        if match := CLASSIFIER.fullmatch(name):
-            name = f"logits.{match[3]}"
+        name = _common_name(name)
         if name in state:
             raise ValueError(f"{path} holds {name!r} twice, under two prefixes.")
         if value.ndim == 2 and not name.startswith("logits"):
@@ -110,67 +117,81 @@ def read_state(path):
     return state
 
 
-def _read_torch(path):
-    try:
-        import torch
-    except ImportError as error:
-        raise ImportError(
-            f"Reading {path} needs PyTorch (pip install torch), or the same arrays "
-            "as an .npz file."
-        ) from error
-    if is_zip(path):
-        check_zip(path)  # PyTorch compares no checksum
-    try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError:
-        raise
-    except Exception as error:  # of many types: the file may hold anything
-        raise ValueError(
-            f"{path} is not a checkpoint of tensors alone. "
-            f"Received: {str(error).strip().partition(chr(10))[0]:.300}"
-        ) from error
-    # A training run saves its epoch beside the weights.
-    loaded = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else loaded
-    if not isinstance(loaded, dict) or not all(
-        isinstance(value, torch.Tensor) for value in loaded.values()
-    ):
-        raise ValueError(
-            f"{path} must hold a dict of tensors, or one under 'state_dict'. "
-            f"Received: {type(loaded).__name__}."
-        )
-    for name, value in loaded.items():
-        stored = value.untyped_storage().nbytes()
-        if value.layout != torch.strided or stored < value.numel() * value.itemsize:
-            raise ValueError(f"{path} holds only a part of the tensor {name!r:.80}.")
-    return {name: value.float().numpy() for name, value in loaded.items()}
+def read_arrays(path):
+    """The arrays of a checkpoint under their own names; arguments as `read_state`."""
+    check_name(path)
+    if Path(path).suffix == ".npz":
+        return {k: v.astype("float32") for k, v in read_npz(path).items()}
+    saved = read_torch(path)
+    inner = saved if isinstance(saved, dict) else {}
+    for state in (saved, *(inner.get(key) for key in CONTAINERS)):
+        if isinstance(state, dict) and all(
+            isinstance(name, str) and isinstance(value, np.ndarray)
+            for name, value in state.items()
+        ):
+            return {name: value.astype("float32") for name, value in state.items()}
+    raise ValueError(
+        f"{path}: expected a dict of tensors, or one under "
+        f"{', '.join(map(repr, CONTAINERS))}. Received: "
+        + (f"a dict with {list(inner)[:SHOWN]}." if inner else f"{saved!r:.80}.")
+    )
+
+
+def _common_name(name):
+    """A name without the wrappers of its run, layers in Caffe's spelling."""
+    while (shorter := PREFIXES.sub("", name)) != name:
+        name = shorter
+    if match := CLASSIFIER.fullmatch(name):
+        return f"logits.{match[3]}"
+    layer, _, kind = name.replace("/", "_").rpartition(".")
+    return f"{layer.replace('.', '_')}.{kind}"
 
 
 def _variables(backbone, head):
     """Variables of the network by the name that PyTorch gives them."""
     variables = {}
-    for layer in backbone.layers:
-        if isinstance(layer, keras.layers.Conv2D):
-            variables[f"{layer.name}.weight"] = layer.kernel
-            variables[f"{layer.name}.bias"] = layer.bias
-        elif isinstance(layer, keras.layers.BatchNormalization):
-            variables[f"{layer.name}.weight"] = layer.gamma
-            variables[f"{layer.name}.bias"] = layer.beta
-            variables[f"{layer.name}.running_mean"] = layer.moving_mean
-            variables[f"{layer.name}.running_var"] = layer.moving_variance
-    if head is not None:
-        variables["logits.weight"] = head.kernel
-        variables["logits.bias"] = head.bias
+    for layer in (*backbone.layers, *([head] if head is not None else [])):
+        variables |= variables_of(layer, layer.name if layer is not head else "logits")
     return variables
 
 
-def _assign(variables, state, path):
-    """Every array to its variable, or nothing at all and an error."""
+def variables_of(layer, name):
+    """Variables of a layer by the names that PyTorch gives them under `name`."""
+    names = {"kernel": "weight", "bias": "bias"}
+    if isinstance(layer, keras.layers.BatchNormalization):
+        names = {"gamma": "weight", "beta": "bias"}
+        names |= {"moving_mean": "running_mean", "moving_variance": "running_var"}
+    return {f"{name}.{names[v.name]}": v for v in layer.weights}
+
+
+def _rgb(state):
+    """The arrays with a first convolution that takes R, G, B instead of B, G, R."""
+    kernel = state.get(FIRST)
+    if kernel is None or kernel.ndim != 4 or kernel.shape[1] not in BGR:
+        return state
+    # (BGR, BGR, ...) -> (RGB, RGB, ...)
+    order = np.arange(kernel.shape[1]).reshape(-1, 3)[:, ::-1].ravel()
+    return {**state, FIRST: kernel[:, order]}
+
+
+def assign(variables, state, path, *, first):
+    """Every array to its variable, or nothing at all and an error.
+
+    Args:
+        variables: dict from PyTorch's names to variables of Keras.
+        state: dict from the same names to arrays in PyTorch's layout.
+        path: of the file, for the error.
+        first: name of the first kernel: one for RGB serves other modalities too.
+
+    Raises:
+        ValueError: if something is missing, too much, or of another shape.
+    """
     missing = [name for name in variables if name not in state]
     extra = [name for name in state if name not in variables]
     values, wrong = {}, []
     for name in variables.keys() & state.keys():
         shape = tuple(variables[name].shape)
-        values[name] = _to_keras(name, state[name], shape)
+        values[name] = _to_keras(state[name], shape, is_first=name == first)
         if values[name].shape != shape:
             wrong.append(f"{name} {values[name].shape} for {shape}")
     problems = [
@@ -188,18 +209,14 @@ def _assign(variables, state, path):
         variable.assign(values[name])
 
 
-def _to_keras(name, value, shape):
+def _to_keras(value, shape, *, is_first):
     if value.ndim == 2:
         return value.T
     if value.ndim != 4:
         return value
     kernel = value.transpose(2, 3, 1, 0)  # OIHW -> HWIO
-    if name == FIRST:
-        channels = kernel.shape[2]
-        if channels in BGR:
-            # (BGR, BGR, ...) -> (RGB, RGB, ...)
-            order = np.arange(channels).reshape(-1, 3)[:, ::-1].ravel()
-            kernel = kernel[:, :, order]
-        if channels == 3 and shape[2] in (10, 15):
-            kernel = cross_modality_kernel(kernel, shape[2])
+    if kernel.shape[2] == 1 and shape[3] == 1:  # depthwise
+        return kernel.transpose(0, 1, 3, 2)
+    if is_first and kernel.shape[2] == 3 and shape[2] in (10, 15):
+        return cross_modality_kernel(kernel, shape[2])
     return kernel

@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 
+from benchmarks.support.bn_inception_table import MODULES, convolutions
 from offkeras.backbones import BNInception
 from offkeras.backbones.bn_inception import LEVELS
-from tests.bn_inception_table import MODULES, convolutions
-from tests.helpers import array, random, randomize
+from tests.support.helpers import array, random, randomize
 
 FEATURES = {  # name: (size at 224x224, channels)
     "inception_3a": (28, 256),
@@ -120,14 +120,25 @@ def test_max_pooling_rounds_up(size):
         np.testing.assert_array_equal(array(pooled), expected)
 
 
-def test_unknown_size_equals_known_size():
-    fixed = BNInception(width=0.05, input_shape=(64, 96, 3))
-    free = BNInception(width=0.05, input_shape=(None, None, 3))
+@pytest.mark.parametrize(
+    ("size", "known"),
+    [
+        ((64, 96), (None, None)),
+        ((65, 97), (None, None)),
+        ((66, 132), (None, 132)),
+        ((65, 66), (65, None)),
+    ],
+)
+def test_unknown_size_equals_known_size(size, known):
+    """65 and 66 are 33 before the first pooling, 132 is 33 before the second."""
+    fixed = BNInception(width=0.05, input_shape=(*size, 3), num_classes=4)
+    free = BNInception(width=0.05, input_shape=(*known, 3), num_classes=4)
     randomize(fixed)
     free.set_weights(fixed.get_weights())
-    batch = images(2, 64, 96, 3)
+    batch = images(2, *size, 3)
+    found = free(batch)
     for name, expected in fixed(batch).items():
-        np.testing.assert_allclose(array(free(batch)[name]), array(expected), rtol=1e-5)
+        np.testing.assert_allclose(array(found[name]), array(expected), rtol=1e-5)
 
 
 # === Options ===
@@ -222,8 +233,8 @@ def test_equals_pytorch(classifier, size):
     """132x164 has odd sizes before the second pooling."""
     import torch
 
-    from tests.torch_bn_inception import BNInception as TorchBNInception
-    from tests.torch_bn_inception import load_keras
+    from benchmarks.support.torch_bn_inception import BNInception as TorchBNInception
+    from benchmarks.support.torch_bn_inception import load_keras
 
     # A mean of zero on both sides: zero padding follows the subtraction.
     model = BNInception(input_shape=(*size, 3), mean=0.0, num_classes=1000)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from offkeras.backbones import ResNet
-from tests.helpers import array
+from tests.support.helpers import array
 
 
 @pytest.mark.parametrize(

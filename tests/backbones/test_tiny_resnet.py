@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from offkeras.backbones import TinyResNet
-from tests.helpers import random
+from tests.support.helpers import random
 
 
 @pytest.mark.parametrize(

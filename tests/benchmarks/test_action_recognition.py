@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import pytest
 
-from benchmarks import action_recognition as benchmark
-from tests.bn_inception_table import convolutions
+from benchmarks.action_recognition import __main__ as benchmark
+from benchmarks.support import records, timing
+from benchmarks.support.bn_inception_table import convolutions
 
 
 def table_gmac():
@@ -17,13 +20,14 @@ def table_gmac():
     return total / 1e9
 
 
+@pytest.mark.slow
 def test_flops():
     """The backbone's as tabulated; 50.8 and 19.1 GMAC for 25 frames when released."""
     gmac = {
-        name: benchmark.count_flops(
-            benchmark.forward(make(101, num_segments=None), segments=25, batch=1)
-        )
-        / 2e9
+        name: benchmark.keras_case(
+            name, make(101, num_segments=None), "plain", segments=25, batch=1
+        ).gflop
+        / 2
         for name, make in benchmark.MODELS.items()
         if "paper" not in name
     }
@@ -40,8 +44,8 @@ def test_flops():
 
 def test_table():
     class Case:
-        framework = "keras"
-        graph, segments, batch, gflops_per_frame = "plain", 7, 2, 4.0
+        gflop = 14 * 4.0
+        columns = dict(framework="keras", graph="plain", segments=7, batch=2)
 
         def __init__(self, name):
             self.name = name
@@ -51,8 +55,11 @@ def test_table():
         Case("appearance"): (0.1, 0.1),
         Case("appearance + OFF (paper)"): (0.2, 0.1),
     }
-    first, second = benchmark.table(medians, "2.0", "command")
-    assert set(first) == set(benchmark.COLUMNS)
+    first, second = benchmark.table(
+        medians, {**records.environment("a"), "torch": "2.0"}
+    )
+    columns = records.columns(Path(benchmark.__file__).parent.with_suffix(".csv"))
+    assert set(first) == set(columns)
     assert [row["frames_per_second"] for row in (first, second)] == ["140.0", "70.0"]
     assert [row["gflops"] for row in (first, second)] == ["560", "280"]
     assert first["matmul_gflops"] == "172"
@@ -67,7 +74,7 @@ def test_measure_takes_the_median_after_the_warm_up():
         def seconds(self):
             return next(self.times)
 
-    ((seconds, product),) = benchmark.measure([Case()], rounds=3, warm_up=2).values()
+    ((seconds, product),) = timing.measure([Case()], rounds=3, warm_up=2).values()
     assert seconds == 2.0
     assert product > 0
 

@@ -29,7 +29,12 @@ def tiny(monkeypatch):
         return tiny_detector(None if single_frame else name.removeprefix("OFF "))
 
     monkeypatch.setattr(benchmark, "make_detector", make_detector)
-    monkeypatch.setattr(benchmark, "peak_memory", lambda index, arguments: 100 + index)
+
+    def alone(function, name, streaming, options):
+        assert function is benchmark.peak_memory
+        return 100 + benchmark.CASES.index((name, streaming))
+
+    monkeypatch.setattr(benchmark.memory, "alone", alone)
 
 
 def test_selection_gives_the_detections_of_the_detector():
@@ -48,6 +53,7 @@ def test_selection_gives_the_detections_of_the_detector():
         np.testing.assert_allclose(actual[name], value, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_every_case_has_a_row(tiny, tmp_path):
     out = tmp_path / "speed.csv"
     size = ["--height", "40", "--width", "72"]  # not a multiple of the stride
@@ -66,10 +72,9 @@ def test_every_case_has_a_row(tiny, tmp_path):
     assert selection < 0.1
 
 
-def test_memory_is_that_of_the_named_case(tiny, capsys):
-    size = ["--height", "32", "--width", "32"]
-    benchmark.main([*size, "--memory-of", "0"])
-    assert '{"mib": ' in capsys.readouterr().out
+def test_memory_is_that_of_the_process(tiny):
+    options = benchmark.parse(["--out", "speed.csv", "--height", "32", "--width", "32"])
+    assert benchmark.peak_memory(*benchmark.CASES[0], options) > 100
 
 
 def test_out_is_required(capsys):

@@ -1,14 +1,19 @@
+from pathlib import Path
+
 import pytest
 
 from benchmarks import two_stream as benchmark
+from benchmarks.support import records
 
 
 def test_table():
     times = {"RGB": 1, "Flow": 2, "tvl1": 60, "dis": 3}
     times |= {"RGB + OFF(RGB)": 1.5, "RGB Diff + OFF(RGB Diff)": 2.5}
     medians = {name: (seconds, 0.1) for name, seconds in times.items()}
-    rows = {row["system"]: row for row in benchmark.table(medians, 25, "command")}
-    assert all(set(row) == set(benchmark.COLUMNS) for row in rows.values())
+    rows = benchmark.table(medians, 25, records.environment("two_stream"))
+    rows = {row["system"]: row for row in rows}
+    columns = records.columns(Path(benchmark.__file__).with_suffix(".csv"))
+    assert all(set(row) == set(columns) for row in rows.values())
     speeds = {name: float(row["segments_per_second"]) for name, row in rows.items()}
     assert speeds == pytest.approx(
         {
@@ -39,7 +44,7 @@ def test_flow_network_gets_ten_channels(monkeypatch):
     network = benchmark.NETWORKS["Flow"]
     monkeypatch.setattr(benchmark, "NETWORKS", {"Flow": network})
     case = benchmark.cases(1)["Flow"]
-    assert case.frames.shape == (1, 1, 224, 224, 10)
+    assert case.inputs[0].shape == (1, 1, 224, 224, 10)
     assert case.seconds() > 0
 
 

@@ -168,7 +168,7 @@ def test_ten_crops_are_the_corners_the_centre_and_their_mirrors(height, width):
         assert np.abs(crop - expected).max() <= 0.51
         np.testing.assert_array_equal(flipped, crop[:, :, ::-1])
     np.testing.assert_array_equal(crops[4], center_crop(frames, 56))
-    flow = ten_crops(frames, 56, flow=True).numpy()
+    flow = ten_crops(frames, 56, signed=True).numpy()
     np.testing.assert_array_equal(flow[:5], crops[:5])
     np.testing.assert_array_equal(flow[5:], mirror_flow(crops[:5]))
 
@@ -182,9 +182,10 @@ def mirror_flow(frames):
 
 def test_flipped_flow_changes_the_sign_of_x_only():
     frames = np.random.default_rng(0).integers(0, 256, (2, 4, 6, 10), np.uint8)
-    np.testing.assert_array_equal(mirror(frames, flow=True), mirror_flow(frames))
+    np.testing.assert_array_equal(mirror(frames, signed=True), mirror_flow(frames))
     np.testing.assert_array_equal(mirror(frames), frames[:, :, ::-1])
     results = {
-        random_flip(frames, seed=[i, 0], flow=True).numpy().tobytes() for i in range(20)
+        random_flip(frames, seed=[i, 0], signed=True).numpy().tobytes()
+        for i in range(20)
     }
     assert results == {frames.tobytes(), mirror_flow(frames).tobytes()}

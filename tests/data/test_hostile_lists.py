@@ -10,11 +10,19 @@ import numpy as np
 import pytest
 
 from offkeras import data
-from offkeras.data import limits, septuplet_files
-from offkeras.data.vid_annotation import read_annotation
-from offkeras.data.vid_classes import read_classes
-from tests import action_miniatures
-from tests.vid_miniature import CAR, write_image, write_list, write_miniature, xml
+from offkeras.data.detection import images
+from offkeras.data.detection.annotation import read_annotation
+from offkeras.data.detection.classes import read_classes
+from offkeras.data.restoration import septuplet_files
+from offkeras.storage import limits
+from tests.support import action_miniatures
+from tests.support.vid_miniature import (
+    CAR,
+    write_image,
+    write_list,
+    write_miniature,
+    xml,
+)
 
 OUTSIDE = ("../secret.avi", "/etc/passwd", "a/../../secret.avi", "s3://b/a", "a\\b")
 
@@ -230,4 +238,10 @@ def test_images_that_declare_a_huge_size(reader, tmp_path):
         if reader == "png":
             septuplet_files.read_png(path)
         else:
-            data.detection.read_image(path, (60000, 60000))
+            images.read_image(path, (60000, 60000))
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path):
+    path = tmp_path / "classes.txt"
+    path.write_bytes("\ufeffn02958343 car\nn02084071 dog\n".encode())
+    assert [text for _, text in limits.read_lines(path)][0] == "n02958343 car"

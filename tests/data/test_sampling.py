@@ -22,7 +22,7 @@ def test_paper_indices_follow_section_4_2_3(alpha):
             expected = [min(p + i * d, length - 1) for i in range(alpha)]
             assert indices.tolist() == expected
             assert indices.dtype == np.int64
-        tested = sampling.test_indices(length)
+        tested = sampling.evaluation_indices(length)
         assert tested.tolist() == [min(i * d, length - 1) for i in range(BETA)]
 
 
@@ -42,7 +42,7 @@ def test_the_frame_seed_is_uniform_over_its_whole_range(length):
 @pytest.mark.parametrize("length", [25, 100, 333])
 def test_training_and_testing_have_the_same_interval(length):
     trained = np.diff(sampling.train_indices(length, epoch=3))
-    tested = np.diff(sampling.test_indices(length))
+    tested = np.diff(sampling.evaluation_indices(length))
     assert set(trained) == set(tested) == {length // BETA}
 
 
@@ -52,7 +52,7 @@ def test_every_segment_has_room_for_its_frames(frames_per_segment):
         for scheme in sampling.SCHEMES:
             options = {"frames_per_segment": frames_per_segment, "scheme": scheme}
             trained = sampling.train_indices(length, index=length, **options)
-            tested = sampling.test_indices(length, **options)
+            tested = sampling.evaluation_indices(length, **options)
             for indices in (trained, tested):
                 assert indices.min() >= 0
                 assert indices.max() <= max(length - frames_per_segment, 0)
@@ -69,7 +69,7 @@ def test_all_frames_of_all_segments_lie_in_the_video(frames_per_segment, alpha, 
         trained = sampling.train_indices(
             length, num_segments=alpha, index=length, **options
         )
-        tested = sampling.test_indices(length, **options)
+        tested = sampling.evaluation_indices(length, **options)
         if scheme == "paper":
             d = paper_interval(length)
             starts = range(max(last - (alpha - 1) * d, 0) + 1)
@@ -105,7 +105,7 @@ def test_released_scheme_stays_within_what_the_code_can_draw(new_length):
     options = {"frames_per_segment": new_length, "scheme": "released"}
     for length in range(new_length, 300):
         average = (length - new_length) // 24
-        tested = sampling.test_indices(length, **options)
+        tested = sampling.evaluation_indices(length, **options)
         expected = [min(1 + i * average, length - new_length) for i in range(25)]
         assert tested.tolist() == expected
 

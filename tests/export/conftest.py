@@ -4,8 +4,6 @@ import functools
 
 import numpy as np
 import pytest
-import tensorflow as tf
-from ai_edge_litert.interpreter import Interpreter
 
 from offkeras import export
 from tests.export import tiny_models
@@ -46,21 +44,8 @@ def answer(exported):
 
     @functools.cache
     def runner(task, target, signature):
-        path = str(exported(task, target))
-        if target == "saved_model":
-            loaded = tf.saved_model.load(path)
-            return lambda **inputs: loaded.signatures[signature](
-                **{name: tf.constant(value) for name, value in inputs.items()}
-            )
-        if target == "onnx":
-            import onnxruntime
-
-            session = onnxruntime.InferenceSession(path)
-            names = [output.name for output in session.get_outputs()]
-            return lambda **inputs: dict(
-                zip(names, session.run(None, inputs), strict=True)
-            )
-        return Interpreter(path).get_signature_runner(signature)
+        name = {"saved_model": "savedmodel", "onnx": "onnx"}.get(target, "litert")
+        return export.FORMATS[name].run(exported(task, target), signature)
 
     def answer(task, target, inputs, signature="serving_default"):
         run = runner(task, target, signature)

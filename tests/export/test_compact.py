@@ -10,7 +10,7 @@ import pytest
 from offkeras import cli, export, inference, models
 from offkeras.inference import trained
 from tests.export import tiny_models
-from tests.helpers import randomize
+from tests.support.helpers import randomize
 
 
 @pytest.fixture(scope="module", params=["recognizer", "restorer", "detector"])
@@ -70,6 +70,7 @@ def test_compact_once_more_changes_nothing(pair, tmp_path):
         np.testing.assert_array_equal(new, old)
 
 
+@pytest.mark.slow
 def test_command_writes_a_folder_for_model(tmp_path, capsys):
     run = tmp_path / "run"
     run.mkdir()

@@ -1,12 +1,15 @@
 import zipfile
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from tensorflow.lite.python.schema_py_generated import TensorType
 from tensorflow.lite.tools import flatbuffer_utils
 
 from offkeras import data, export
+from offkeras.export import to_litert
 from offkeras.export.signatures import signatures, specify
 from tests.export import tiny_models
 
@@ -50,6 +53,7 @@ def operators(path):
             )
 
 
+@pytest.mark.slow
 def test_a_detector_computes_features_on_int8_and_boxes_on_floats(tmp_path):
     # So many candidates that their suppression is a loop over boxes.
     model = tiny_models.detector(num_candidates=300)
@@ -165,6 +169,43 @@ def test_a_failed_conversion_leaves_nothing(tmp_path, monkeypatch):
         with pytest.raises(RuntimeError, match="conversion to LiteRT failed"):
             export.litert(model, path, size=(24, 32))
     assert not list(tmp_path.iterdir())
+
+
+def test_the_reason_comes_without_the_log(tmp_path, monkeypatch):
+    script = tmp_path / "converter"
+    log = "W0000 00:00:1 convert.cc:1 Ignored output_format."
+    for last, expected in (
+        ("the reason: ValueError: no such operator", "ValueError: no such operator"),
+        ("F convert.cc:9 Check failed", "F convert.cc:9 Check failed"),
+    ):
+        script.write_text(f"#!/bin/sh\necho '{log}' >&2\necho '{last}' >&2\nexit 1")
+        script.chmod(0o755)
+        with monkeypatch.context() as patch:
+            patch.setattr("sys.executable", str(script))
+            with pytest.raises(RuntimeError) as error:
+                export.litert(
+                    tiny_models.model("restorer"), tmp_path / "x", size=(24, 32)
+                )
+        assert str(error.value) == f"The conversion to LiteRT failed: {expected}"
+
+
+def test_a_refused_operator_is_named_in_one_line(tmp_path):
+    frames = keras.Input((3, 24, 32, 3), dtype="uint8", name="frames")
+    folder = tmp_path / "saved_model"
+    archive = keras.export.ExportArchive()
+    model = keras.Model(frames, keras.layers.Identity()(frames))
+    archive.track(model)
+    archive.add_endpoint(
+        "serving_default",
+        lambda x: {"y": tf.strings.as_string(x)},
+        input_signature=[tf.TensorSpec((1, 2), tf.float32, name="x")],
+    )
+    archive.write_out(str(folder), verbose=False)
+    with pytest.raises(RuntimeError) as error:
+        to_litert._convert(tmp_path, tmp_path / "x", "float32", ["serving_default"])
+    text = str(error.value)
+    assert "AsString" in text and "\n" not in text
+    assert text.startswith("The conversion to LiteRT failed: ConverterError: ")
 
 
 def test_calibration_clips_of_a_video():

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from offkeras import export, models
-from offkeras.export.tensorrt import make_converter, missing
+from offkeras.export.to_tensorrt import make_converter, missing
 from tests.export import tiny_models
 
 HAS_TENSORRT = bool(tf.sysconfig.get_build_info().get("is_tensorrt_build"))
@@ -29,7 +29,7 @@ def test_says_what_is_missing(tmp_path):
         (dict(quantize="int8"), "must hold clips for quantize='int8'"),
         (dict(quantize="int8", signature="step"), "must be 'serving_default'"),
         (dict(signature="end"), "`signature` must be one of.*Received: 'end'"),
-        (dict(batch_sizes=(0, 8)), r"from 1 up. Received: \(0, 8\)"),
+        (dict(batch_sizes=(0, 8)), r"of at least 1. Received: \(0, 8\)"),
         (dict(size=None), "`size` must be given"),
     ],
 )
@@ -43,7 +43,14 @@ def test_arguments_are_checked_first(options, message, tmp_path):
 @pytest.mark.skipif(
     not HAS_TENSORRT, reason="this TensorFlow is built without TF-TRT's converter"
 )
-@pytest.mark.parametrize("task", tiny_models.TASKS)
+@pytest.mark.parametrize(
+    "task",
+    [
+        "restorer",
+        pytest.param("recognizer", marks=pytest.mark.slow),
+        pytest.param("detector", marks=pytest.mark.slow),
+    ],
+)
 def test_the_graph_lands_in_engines(task, exported, monkeypatch, tmp_path):
     """Segmentation alone: it needs neither the libraries nor a GPU, only to start."""
     from tensorflow.python.compiler.tensorrt import trt_convert

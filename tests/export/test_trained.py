@@ -5,7 +5,7 @@ import pytest
 from benchmarks import export as benchmark
 from offkeras import inference
 from offkeras.export.signatures import task_of
-from training import prepare_moving_objects
+from offkeras.training.prepare import moving_objects as prepare_moving_objects
 
 pytestmark = pytest.mark.slow
 
@@ -45,8 +45,8 @@ def test_quality_is_that_of_the_model(name, target, moving_objects, tmp_path):
     calibration = None
     if target == "litert_int8":
         calibration = benchmark.calibrate(model, task, shape, root=moving_objects)
-    path = benchmark.write_format(target, model, tmp_path, shape, calibration)
+    _, run = benchmark.write_format(target, model, tmp_path, shape, calibration)
     expected = measure(benchmark.keras_runner(model, task))
     assert expected > {"moving_objects": 0.3, "camera_motion": 0.95}.get(name, 25)
     # Of few clips, quantised weights may also find more.
-    assert expected - measure(benchmark.runner(path)) <= bound + 1e-6
+    assert expected - measure(run) <= bound + 1e-6

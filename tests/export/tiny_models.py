@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from offkeras import backbones, data, models
-from tests.helpers import randomize
+from tests.support.helpers import randomize
 
 CLASS_NAMES = ("walk", "run")
 SIZES = {

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from offkeras import data, inference
-from tests.recognizer import SIZE, small_recognizer
+from offkeras import data, inference, modalities
+from tests.support.recognizer import SIZE, small_recognizer
 
 NAMES = ("a", "b", "c")
 
@@ -71,7 +71,7 @@ def test_windows_equal_the_model_on_their_frames(interval, hop, recognizer, shor
 @pytest.mark.parametrize("hop, passes", [(4, 20), (3, 39), (14, 9)])
 def test_the_backbone_sees_a_segment_once(hop, passes, recognizer, short, monkeypatch):
     """All even frames; all but frame 1; 0 2 4, 14 16 18, 28 30 32."""
-    module = importlib.import_module("offkeras.inference.classify")
+    module = importlib.import_module("offkeras.inference.classification")
     seen = []
 
     def scores(frame, state):
@@ -92,21 +92,24 @@ def test_25_segments_are_the_whole_video(recognizer, video):
     """One window with the Δt of training: the frames of the test protocol."""
     (prediction,) = inference.classify(video, recognizer, num_segments=25)
     length = data.probe(video).num_frames
-    frames = data.read_frames(video, data.test_indices(length))
+    frames = data.read_frames(video, data.evaluation_indices(length))
     expected = expected_probabilities(recognizer, frames)
     np.testing.assert_allclose(prediction.probabilities, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("total_segments", [25, 60])
-def test_a_whole_video_is_tested_as_in_training(total_segments, recognizer, short):
+def test_a_whole_video_is_tested_as_in_training(
+    total_segments, recognizer, short, tmp_path
+):
     """60 segments of 40 frames: the last one is repeated."""
     prediction = inference.classify_video(
         short, recognizer, total_segments=total_segments
     )
-    length = data.probe(short).num_frames
-    folder = data.ClassFolder(".", ("a",), (str(short),), (0,), (length,))
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / short.name).symlink_to(short)
+    folder = data.ClassFolder.open(tmp_path)
     options = dict(num_segments=total_segments, total_segments=total_segments)
-    ((clips, _),) = folder.test_dataset(batch_size=1, size=SIZE, **options)
+    ((clips, _),) = folder.evaluate(batch_size=1, size=SIZE, **options)
     expected = expected_probabilities(recognizer, clips[0])
     np.testing.assert_allclose(prediction.probabilities, expected, atol=1e-5)
     assert (prediction.start, prediction.timestamp) == (
@@ -145,19 +148,59 @@ def test_wrong_windows(options, message, recognizer, short):
 
 def test_models_that_cannot(short):
     flow = small_recognizer(modality="flow", channels=10)
-    with pytest.raises(ValueError, match="for RGB.* of 10 channels"):
-        list(inference.classify(short, flow))
+    with pytest.raises(ValueError, match="for RGB: test others with"):
+        inference.classify_video(short, flow)
+    with pytest.raises(ValueError, match="for codec, by its ch.* of 10 channels"):
+        list(inference.classify(short, flow, modality="codec"))
+    codec = small_recognizer(modality="codec", channels=20)
+    for source in (short.parent, inference.Camera(0), 0, inference.Isolated(short)):
+        with pytest.raises(ValueError, match="Expected a video file: motion vectors"):
+            list(inference.classify(source, codec, interval=1))
     hypercolumn = small_recognizer(spatial=False, temporal=False)
-    with pytest.raises(ValueError, match="which has none, and so no state"):
+    with pytest.raises(ValueError, match="with OFF layers"):
         list(inference.classify(short, hypercolumn))
+
+
+@pytest.mark.parametrize(
+    "modality",
+    [
+        *("rgb_diff", "codec"),
+        pytest.param("flow", marks=pytest.mark.slow),
+        pytest.param("dynamic_image", marks=pytest.mark.slow),
+    ],
+)
+def test_other_modalities_are_shown_as_class_folders_show_them(
+    modality, short, tmp_path
+):
+    kind = modalities.find(modality)
+    model = small_recognizer(modality=modality, channels=kind.channels)
+    # 40 frames, or 39 fields: four segments; the first three of them.
+    interval = 10 if kind.images == ("rgb",) else 9
+    first, *_ = inference.classify(
+        short, model, num_segments=3, interval=interval, modality=modality
+    )
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / short.name).symlink_to(short)
+    folder = data.ClassFolder.open(tmp_path)
+    ((clips, _),) = folder.evaluate(
+        batch_size=1, modality=modality, num_segments=4, total_segments=4, size=SIZE
+    )
+    expected = expected_probabilities(model, clips[0, :3])
+    np.testing.assert_allclose(first.probabilities, expected, atol=1e-4)
+    assert first.start == 0
+    lead = {"codec": 10, "dynamic_image": 9}.get(modality, 5)
+    assert first.timestamp == pytest.approx((2 * interval + lead) / 10)
 
 
 def test_annotated_video_keeps_frames_and_rate(recognizer, video, tmp_path):
     output = tmp_path / "out.mp4"
-    predictions = inference.annotate(
-        video, output, recognizer, NAMES, num_segments=2, interval=1, hop=50
-    )
-    source, written = data.probe(video), data.probe(output)
+    window = dict(num_segments=2, interval=1, hop=50)
+    stream = list(inference.classify_frames(video, recognizer, **window))
+    predictions = [prediction for _, prediction in stream if prediction is not None]
+    source = data.probe(video)
+    drawn = inference.draw_predictions(stream, NAMES)
+    data.write_video(output, drawn, fps=source.fps)
+    written = data.probe(output)
     assert (written.num_frames, written.fps) == (source.num_frames, source.fps)
     assert (written.height, written.width) == (source.height, source.width)
     assert len(predictions) == len(range(1, source.num_frames, 50))

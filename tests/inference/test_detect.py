@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from offkeras import cli, data, inference, models
-from offkeras.inference.detect import FrameDetections
-from offkeras.inference.detection_drawing import TRAIL, draw_boxes
-from tests.detection import SMALL, small_backbone
+from offkeras.data.resize import shorter_side
+from offkeras.inference.detection import FrameDetections
+from offkeras.inference.drawing.detections import TRAIL, draw_boxes
+from tests.support.detection import SMALL, small_backbone
 
 NAMES = ("disc", "square", "triangle")
 
@@ -26,7 +27,9 @@ def pair():
 def video(tmp_path_factory):
     """Eight frames of a real clip, 128x96."""
     frames = data.read_frames(
-        data.sample_video("carphone_pristine.mp4"), range(8), size=96
+        data.sample_video("carphone_pristine.mp4"),
+        range(8),
+        transform=lambda frame: shorter_side(frame, 96)[0].numpy(),
     )
     path = tmp_path_factory.mktemp("video") / "clip.mp4"
     data.write_video(path, frames[:, :, :116], fps=10)
@@ -84,7 +87,7 @@ def test_a_change_of_size_names_the_frame(pair, video, monkeypatch):
     frames = [frame for _, frame in data.iterate_frames(video)]
     frames[3] = frames[3][:80]
     monkeypatch.setattr(
-        importlib.import_module("offkeras.inference.detect"),  # the function hides it
+        importlib.import_module("offkeras.inference.detection"),
         "iterate_source",
         lambda path: ((i / 10, frame) for i, frame in enumerate(frames)),
     )
@@ -99,7 +102,7 @@ def test_other_models_are_refused(video):
     with pytest.raises(ValueError, match="an OFFVideoDetector. Received: 'other'"):
         list(inference.detect(video, other))
     three = detector(filters=8, num_frames=3)
-    with pytest.raises(ValueError, match="takes 3 frame"):
+    with pytest.raises(ValueError, match="an OFFVideoDetector of 2 frames. Received"):
         list(inference.detect(video, three))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from offkeras import data, inference
-from offkeras.inference import _remux
+from offkeras.video import remux
 
 GOP = {"g": "12", "bf": "3"}
 
@@ -82,8 +82,8 @@ def test_files_without_frames(identity, tmp_path):
 
 def test_huge_frames_are_refused_before_decoding(encode, identity, monkeypatch):
     path = encode("large.mp4", num_frames=2)
-    monkeypatch.setattr(_remux, "MAX_PIXELS", 6143)
-    monkeypatch.setattr(_remux, "decode", None)
+    monkeypatch.setattr(remux, "MAX_PIXELS", 6143)
+    monkeypatch.setattr(remux, "decode", None)
     with pytest.raises(data.VideoError, match="96x64 exceeds max_pixels=6143"):
         list(inference.restore(path, identity))
 
@@ -116,6 +116,6 @@ def test_sound_without_time_stamps():
     source = types.SimpleNamespace(demux=lambda *tracks: [packet])
     target = types.SimpleNamespace(add_stream_from_template=lambda track: track)
     track = types.SimpleNamespace(index=1)
-    sound = _remux._Sound("a.avi", source, target, [track], 0)
+    sound = remux._Sound("a.avi", source, target, [track], 0)
     with pytest.raises(data.VideoError, match="a.avi: its sound has no time stamps"):
         sound.copy_until(0)

@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 from offkeras import cli, data, inference
-from offkeras.data import isolated
-from offkeras.inference import _isolated_remux
-from tests.data.test_isolated import children
-from tests.inference.test_remux import frames_of, sound_of, times_of
+from offkeras.video import isolated, isolated_remux
 from tests.inference.test_restore import random_model
+from tests.video.streams.test_remux import frames_of, sound_of, times_of
+from tests.video.test_isolated import children
 
 RECORD = "import struct; RECORD = struct.Struct('<cdII')\n"
 
@@ -184,7 +183,7 @@ def test_a_process_under_hostile_control(
 ):
     """The new file has no holes and an end, whatever the process says."""
     video, start = encode("a.mp4", num_frames=2), isolated.subprocess.Popen
-    monkeypatch.setattr(_isolated_remux, "ROOM", 2**16)
+    monkeypatch.setattr(isolated_remux, "ROOM", 2**16)
 
     def hostile(command, **options):
         return start([command[0], "-c", RECORD + program], **options)

@@ -1,9 +1,12 @@
+import io
 import json
+import os
 
 import numpy as np
 import pytest
 
 from offkeras import inference
+from offkeras.inference import results
 
 NAMES = ("walk", "run")
 
@@ -77,3 +80,28 @@ def test_wrong_results(text, message, tmp_path):
     (tmp_path / "a.jsonl").write_text(text)
     with pytest.raises(ValueError, match=message):
         inference.read_confusion(tmp_path)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_json_stays_json(value):
+    file = io.StringIO()
+    message = "^a.mp4: expected results that are finite numbers.* at 1.5 s"
+    with pytest.raises(ValueError, match=message):
+        results.json_writer(file)({"video": "a.mp4", "time": 1.5, "score": value})
+    assert file.getvalue() == ""
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "ascii"])
+def test_names_that_an_encoding_lacks(encoding):
+    """JSON has an escape for every name, from which the bytes come back."""
+    name = b"caf\xe9 \xe6\x97\xa5.mp4"  # Latin-1 and UTF-8
+    found = {"video": os.fsdecode(name), "label": "marché"}
+    data = io.BytesIO()
+    file = io.TextIOWrapper(data, encoding)
+    results.json_writer(file)(found)
+    row = json.loads(data.getvalue().decode(encoding))
+    assert row == found and os.fsencode(row["video"]) == name
+    # As it was, where all can be written.
+    data = io.StringIO()
+    results.json_writer(data)({"label": "marché"})
+    assert data.getvalue() == '{"label": "marché"}\n'

@@ -3,7 +3,12 @@ import math
 import numpy as np
 import pytest
 
-from offkeras.inference import _tiles
+from offkeras.inference.tiles import (
+    TILE_PIXELS,
+    make_tiles,
+    receptive_radius,
+    restore_tiled,
+)
 from offkeras.models import DnCNN, OFFArtifactRemover
 
 
@@ -41,13 +46,13 @@ def clip(num_frames, height, width, seed=0):
     ],
 )
 def test_receptive_radius(model, radius):
-    assert _tiles.receptive_radius(model()) == radius
+    assert receptive_radius(model()) == radius
 
 
 @pytest.mark.parametrize("num_frames", [0, 1, 3])  # 0: DnCNN
 def test_receptive_radius_is_as_far_as_a_changed_pixel_is_felt(num_frames):
     model = small(num_frames)
-    radius = _tiles.receptive_radius(model)
+    radius = receptive_radius(model)
     frames = clip(max(num_frames, 1), 41, 43)
     changed = frames.copy()
     changed[len(frames) // 2, 20, 21] ^= 255
@@ -62,7 +67,7 @@ def test_receptive_radius_is_as_far_as_a_changed_pixel_is_felt(num_frames):
 @pytest.mark.parametrize("tile", [1, 7, 16, 30, 100])
 def test_tiles_cover_a_frame_once(tile):
     count, seen = np.zeros((30, 47), int), 0
-    for part in _tiles.make_tiles(30, 47, 5, tile):
+    for part in make_tiles(30, 47, 5, tile):
         count[part.kept] += 1
         kept, within = np.zeros((30, 47), bool), np.zeros((30, 47), bool)
         kept[part.kept] = True
@@ -84,16 +89,12 @@ def test_tiles_give_the_result_of_the_whole_frame(num_frames, tile):
         return model({"frames": clips.astype("float32")}, training=False)["restored"]
 
     whole = np.asarray(restore(frames[None]))[0]
-    radius = _tiles.receptive_radius(model)
-    tiled = _tiles.restore_tiled(
-        restore, frames, _tiles.make_tiles(45, 61, radius, tile)
-    )
+    radius = receptive_radius(model)
+    tiled = restore_tiled(restore, frames, make_tiles(45, 61, radius, tile))
     assert np.abs(whole - frames[len(frames) // 2]).mean() > 1
     np.testing.assert_allclose(tiled, whole, rtol=0, atol=1e-4)
     # A smaller margin shows: the seam is what the margin takes away.
-    seam = _tiles.restore_tiled(
-        restore, frames, _tiles.make_tiles(45, 61, radius // 2, tile)
-    )
+    seam = restore_tiled(restore, frames, make_tiles(45, 61, radius // 2, tile))
     assert np.abs(seam - whole).max() > 1e-2
 
 
@@ -102,16 +103,16 @@ def test_tiles_give_the_result_of_the_whole_frame(num_frames, tile):
     [(256, 448, 1), (576, 720, 1), (720, 1280, 4), (1080, 1920, 6), (2160, 3840, 24)],
 )
 def test_large_frames_are_divided_into_tiles_that_fit(height, width, count):
-    tiles = _tiles.make_tiles(height, width, 27)
+    tiles = make_tiles(height, width, 27)
     assert len(tiles) == count
     seen = [
         (t.seen[0].stop - t.seen[0].start) * (t.seen[1].stop - t.seen[1].start)
         for t in tiles
     ]
-    assert max(seen) <= _tiles.TILE_PIXELS
+    assert max(seen) <= TILE_PIXELS
     assert sum(seen) < 1.35 * height * width  # margins are restored for nothing
 
 
 def test_a_tile_has_a_pixel():
     with pytest.raises(ValueError, match="`tile` to be 1 pixel or more. Received: 0"):
-        _tiles.make_tiles(8, 8, 3, 0)
+        make_tiles(8, 8, 3, 0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from offkeras import inference
-from offkeras.data import moving_objects
+from offkeras.data.synthetic import moving_objects
 
 
 def box(x, y, size=20):

@@ -5,7 +5,7 @@ import pytest
 from offkeras import inference
 from offkeras.inference import trained
 from offkeras.models import DnCNN
-from tests.recognizer import small_recognizer
+from tests.support.recognizer import small_recognizer
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def saved(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def in_a_checkout(saved, monkeypatch):
-    monkeypatch.setattr(trained, "SAVED_MODELS", saved)
+    monkeypatch.setattr(trained, "SHIPPED", saved)
 
 
 @pytest.fixture
@@ -35,8 +35,8 @@ def defaults(saved):
 
 def test_they_lie_beside_the_package(monkeypatch):
     monkeypatch.undo()
-    assert (trained.SAVED_MODELS / "README.md").is_file()
-    assert (trained.SAVED_MODELS.parent / "pyproject.toml").is_file()
+    assert (trained.SHIPPED / "README.md").is_file()
+    assert (trained.SHIPPED.parent / "pyproject.toml").is_file()
 
 
 def test_by_name(saved):
@@ -86,12 +86,19 @@ def test_defaults(defaults):
     "text, message",
     [
         ("{", "defaults.json is not JSON"),
-        ("[4]", r"an object with keys of \(segments, interval, hop\). Received: \[4\]"),
+        (
+            "[4]",
+            r"with keys of \(segments, interval, hop, modality\). Received: \[4\]",
+        ),
         ('{"size": [96, 128]}', "keys of .*segments, interval, hop.*Received"),
-        ('{"segments": 1}', "'segments' to be frames of a window, 2 up. Received: 1"),
+        (
+            '{"segments": 1}',
+            "'segments' to be frames of a window, 2 or more. Received: 1",
+        ),
         ('{"segments": true}', "'segments' to be .* Received: True"),
         ('{"interval": "2"}', "'interval' to be .* Received: 2"),
         ('{"hop": 0}', "'hop' to be .* Received: 0"),
+        ('{"modality": "depth"}', "'modality' to be one of .*'rgb'.* Received: depth"),
     ],
 )
 def test_wrong_defaults(text, message, defaults):
@@ -110,3 +117,17 @@ def test_defaults_of_a_detector(tmp_path):
         path.write_text(text)
         with pytest.raises(ValueError, match=r"defaults.json: expected '\w+' to be"):
             inference.trained_model(tmp_path, "detector")
+
+
+def test_defaults_of_a_restorer(tmp_path):
+    (tmp_path / "model.keras").write_bytes(b"")
+    path = tmp_path / "defaults.json"
+    for text in ('{"quantisers": {}}', '{"quantisers": {"h264": [28.5, 51]}}'):
+        path.write_text(text)
+        assert inference.trained_model(tmp_path, "model").defaults == json.loads(text)
+    for value in ("[28, 51]", '{"vp9": 9}', '{"vp9": [9, 5]}', '{"vp9": [true, 5]}'):
+        path.write_text(f'{{"quantisers": {value}}}')
+        with pytest.raises(
+            ValueError, match=r"expected 'quantisers' to be a dict from"
+        ):
+            inference.trained_model(tmp_path, "model")

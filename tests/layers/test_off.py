@@ -7,7 +7,13 @@ import pytest
 from scipy import ndimage
 
 from offkeras.layers import OFF, SpatialGradient, TemporalDifference
-from tests.helpers import array, check_layer, random, randomize
+from tests.support.helpers import (
+    array,
+    check_layer,
+    needs_bfloat16,
+    random,
+    randomize,
+)
 
 # Equations 5 and 6 of the paper, Sobel's kernels, and the released filler.
 KERNELS = {
@@ -54,7 +60,9 @@ def gradients_by_scipy(maps, operator):
 
 
 @pytest.mark.parametrize("operator", KERNELS)
-@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+@pytest.mark.parametrize(
+    "dtype", ["float32", "float16", pytest.param("bfloat16", marks=needs_bfloat16)]
+)
 @pytest.mark.parametrize(
     "shape",
     [(2, 6, 8, 3), (1, 7, 5, 4), (2, 1, 1, 3), (1, 2, 3, 1)]

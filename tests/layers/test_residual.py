@@ -4,7 +4,7 @@ import pytest
 from scipy import ndimage
 
 from offkeras.layers import BottleneckBlock, ResidualBlock, SEBottleneckBlock
-from tests.helpers import array, check_layer, random, randomize
+from tests.support.helpers import array, check_layer, random, randomize
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from offkeras.layers import FoldTime, SegmentConsensus, UnfoldTime
-from tests.helpers import array, check_layer, random
+from tests.support.helpers import array, check_layer, random
 
 
 def test_layers(tmp_path):

@@ -2,7 +2,12 @@ import keras
 import numpy as np
 import pytest
 
-from offkeras.metrics import ClassMeanAccuracy, class_mean, confusion_matrix
+from offkeras.metrics import (
+    ClassMeanAccuracy,
+    class_mean,
+    confusion_matrix,
+    predicted_classes,
+)
 
 LABELS = np.array([0, 0, 0, 1, 3, 3])
 PREDICTIONS = np.array([0, 0, 1, 1, 0, 3])
@@ -19,6 +24,19 @@ def test_class_mean_by_hand():
     matrix = confusion_matrix(LABELS, PREDICTIONS, 4)
     assert matrix.tolist() == [[2, 1, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0], [1, 0, 0, 1]]
     assert class_mean(matrix) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_scores_that_are_no_numbers_have_no_accuracy(value):
+    """The largest of NaN would be class 0, which is right for every clip here."""
+    scores = np.eye(3)[[0, 0, 0]]
+    assert predicted_classes(scores).tolist() == [0, 0, 0]
+    scores[1, 0] = value
+    with pytest.raises(ValueError, match="NaN or infinity for 1 of 3 clips"):
+        predicted_classes(scores)
+    metric = ClassMeanAccuracy(num_classes=3)
+    metric.update_state([0, 0, 0], np.eye(3)[[0, 0, 0]] * [np.nan, 1, 1])
+    assert np.isnan(metric.result())
 
 
 def test_weights_and_reset():

@@ -96,6 +96,40 @@ def test_identical_images():
     assert metric.identical == 1
 
 
+def test_images_that_are_no_numbers():
+    """They are not identical to anything, and no mean leaves them out."""
+    target, restored = images()
+    restored[1, 5, 5, 0] = np.nan
+    for function, metric in ((psnr, PSNR()), (ssim, SSIM())):
+        values = np.asarray(function(target, restored))
+        assert np.isfinite(values[0]) and np.isnan(values[1])
+        metric.update_state(target, restored)
+        assert np.isnan(metric.result())
+
+
+@pytest.mark.parametrize("channel", ["rgb", "y"])
+@pytest.mark.parametrize("levels", [(200, 201), (255, 254), (3, 4), (0, 255)])
+def test_similarity_of_plain_images(levels, channel):
+    """Only their brightness differs: (2ab + C1) / (a^2 + b^2 + C1), below 1."""
+    target, restored = (np.full((1, 16, 18, 3), level, "uint8") for level in levels)
+    a, b = (float(luma(np.full(3, level))[0]) for level in levels)
+    if channel == "rgb":
+        a, b = map(float, levels)
+    c1 = (0.01 * 255) ** 2
+    expected = (2 * a * b + c1) / (a * a + b * b + c1)
+    found = float(ssim(target, restored, channel=channel)[0])
+    assert found < 1
+    assert found == pytest.approx(expected, abs=3e-7)
+
+
+def test_similarity_of_plain_areas_beside_an_edge():
+    target = np.full((1, 24, 40, 3), 250.0)
+    target[:, :, 20:] = 5
+    restored = target + np.float64([[[1, 0, -1]]])
+    expected = reference_ssim(target, restored)
+    np.testing.assert_allclose(ssim(target, restored), expected, atol=1e-6)
+
+
 @pytest.mark.parametrize("metric", [PSNR, SSIM])
 @pytest.mark.parametrize("channel", ["rgb", "y"])
 def test_metrics_are_means_over_images_of_all_batches(metric, channel):

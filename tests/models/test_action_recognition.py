@@ -6,7 +6,7 @@ from offkeras.backbones import BNInception
 from offkeras.backbones.bn_inception import LEVELS
 from offkeras.layers import OFF
 from offkeras.models import TSN, OFFActionRecognizer
-from tests.helpers import array, randomize
+from tests.support.helpers import array, needs_bfloat16, randomize
 
 CHANNELS = {"rgb": 3, "rgb_diff": 15, "flow": 10}
 OUTPUTS = ["appearance", "off_1", "off_2", "off_3"]
@@ -133,6 +133,7 @@ def test_whole_numbers_serve_as_frames():
     assert_equal_scores(scores(model, frames), scores(model, frames.astype("float32")))
 
 
+@needs_bfloat16
 def test_mixed_precision_keeps_the_scores_in_float32():
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
@@ -298,30 +299,32 @@ def build_off(variant):
 
 
 @pytest.mark.parametrize(
-    ("build", "trained"),
+    ("build", "trained", "rate"),
     [
-        (build_tsn, OUTPUTS[:1]),
-        (lambda: build_off("paper"), OUTPUTS[1:]),
-        (lambda: build_off("released"), OUTPUTS[1:]),
+        (build_tsn, OUTPUTS[:1], 0.05),
+        (lambda: build_off("paper"), OUTPUTS[1:], 0.01),
+        (lambda: build_off("released"), OUTPUTS[1:], 0.01),
     ],
     ids=["tsn", "paper", "released"],
 )
-def test_fit_lowers_the_loss_of_every_trained_output(build, trained):
+def test_fit_lowers_the_loss_of_every_trained_output(build, trained, rate):
+    """Clipped steps go down smoothly; Adam's would be chaotic on so few clips."""
     keras.utils.set_random_seed(0)
     model = build()
     loss = {
         key: keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         for key in trained
     }
-    model.compile(keras.optimizers.Adam(3e-3), loss=loss, jit_compile=False)
+    optimizer = keras.optimizers.SGD(rate, momentum=0.9, global_clipnorm=1.0)
+    model.compile(optimizer, loss=loss, jit_compile=False)
     # Noise of four contrasts, a class each.
     contrast = np.array([0.1, 0.3, 0.6, 1.0]).reshape(4, 1, 1, 1, 1)
     labels = dict.fromkeys(model.output, np.arange(4))
     frames = {"frames": clips(4, 3) * contrast}
-    history = model.fit(frames, labels, epochs=40, verbose=0).history
+    history = model.fit(frames, labels, epochs=24, verbose=0).history
     for key in trained:
         losses = history["loss" if len(trained) == 1 else f"{key}_loss"]
-        assert losses[-1] < 0.9 * losses[0], key
+        assert losses[-1] < 0.9 * losses[0], losses
 
 
 @pytest.mark.parametrize("variant", ["paper", "released"])
@@ -369,7 +372,7 @@ def test_backbone_of_keras_applications(variant):
     [
         ({"variant": "official"}, "`variant` must be .*'official'"),
         ({"num_segments": 1}, "`num_segments` must be at least 2.*Received: 1"),
-        ({"modality": "depth"}, "`modality` must be one of .*'depth'"),
+        ({"modality": "depth"}, "modality to be one of .*'depth'"),
         (
             {"modality": "flow", "variant": "released", "temporal": False},
             "spatial gradients for RGB only.*'flow'",
@@ -377,11 +380,11 @@ def test_backbone_of_keras_applications(variant):
         ({"operator": "scharr"}, "`operator` must be one of .*'scharr'"),
         (
             {"backbone": backbone, "modality": "flow"},
-            "`backbone` must take the channels .*'flow', 3 channels",
+            "10 channels of modality='flow'.* for 3 channels",
         ),
         (
             {"backbone": backbone, "modality": "depth"},
-            "`backbone` must take the channels .*'depth'",
+            "modality to be one of .*'depth'",
         ),
         (
             {"backbone": backbone, "levels": (("inception_3a",), ("inception_4a",))},
@@ -417,7 +420,9 @@ def test_errors(options, message):
 
 
 def test_tsn_errors():
-    with pytest.raises(ValueError, match="`modality` must be one of .*'depth'"):
+    with pytest.raises(ValueError, match="modality to be one of .*'depth'"):
         TSN(5, modality="depth")
-    with pytest.raises(ValueError, match="`backbone` must take .*'flow', 3 channels"):
+    with pytest.raises(
+        ValueError, match="10 channels of modality='flow'.* for 3 channels"
+    ):
         TSN(5, modality="flow", backbone=backbone())

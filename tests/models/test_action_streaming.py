@@ -3,9 +3,8 @@ import numpy as np
 import pytest
 
 from offkeras.backbones.bn_inception import LEVELS
-from offkeras.models import OFFActionRecognizer
-from offkeras.models.action_streaming import streaming
-from tests.helpers import array, randomize
+from offkeras.models import OFFActionRecognizer, streaming
+from tests.support.helpers import array, randomize
 
 OUTPUTS = ("appearance", "off_1", "off_2", "off_3")
 
@@ -57,6 +56,9 @@ def stream(start, step, clip):
         {"spatial": False},
         {"temporal": False},
         {"modality": "flow", "channels": 10},
+        {"motion": "tdn"},
+        pytest.param({"motion": "tea"}, marks=pytest.mark.slow),
+        pytest.param({"motion": "motion_squeeze"}, marks=pytest.mark.slow),
     ],
     ids=str,
 )
@@ -72,6 +74,7 @@ def test_mean_of_the_steps_is_the_score_of_the_clip(options):
         np.testing.assert_allclose(got, want, atol=1e-5 * np.abs(want).max())
 
 
+@pytest.mark.slow
 def test_fifty_frames():
     model = recognizer(num_segments=None)
     clip = frames(50)

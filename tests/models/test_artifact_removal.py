@@ -2,8 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from offkeras.models import DnCNN, OFFArtifactRemover
-from offkeras.models.artifact_streaming import streaming
+from offkeras.models import DnCNN, OFFArtifactRemover, streaming
 
 
 def small(num_frames, **options):

@@ -1,10 +1,15 @@
+import inspect
+import re
+import textwrap
+
+import keras
 import numpy as np
 import pytest
 from keras import ops
 
-from offkeras.models import RFCN, OFFVideoDetector, detection_streaming
-from tests.detection import SMALL, small_backbone
-from tests.helpers import array, randomize
+from offkeras.models import RFCN, OFFVideoDetector, streaming
+from tests.support.detection import SMALL, small_backbone
+from tests.support.helpers import array, randomize
 
 
 @pytest.mark.parametrize("scales", ["single", "multi"])
@@ -15,7 +20,7 @@ def test_streaming_equals_pairs_of_frames(scales):
     randomize(model)
     video = np.random.default_rng(0).uniform(0, 255, (5, 2, 64, 80, 3))
     video = ops.convert_to_tensor(video.astype("float32"))
-    start, step = detection_streaming(model)
+    start, step = streaming(model)
     state = start({"frame": video[0]})
     # All that is kept are the reduced maps.
     sizes = {"single": {(8, 10, 6)}, "multi": {(16, 20, 6), (8, 10, 6)}}
@@ -31,6 +36,22 @@ def test_streaming_equals_pairs_of_frames(scales):
             np.testing.assert_allclose(array(value), array(expected[name]), atol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
+def test_the_example_takes_frames_of_numpy(dtype):
+    detector = OFFVideoDetector(3, backbone=small_backbone(), filters=6, **SMALL)
+    frames = np.random.default_rng(0).integers(0, 256, (3, 64, 80, 3)).astype(dtype)
+    (code,) = re.findall(
+        r"```python\n(.*?)```", inspect.getdoc(streaming), flags=re.DOTALL
+    )
+    names = dict(keras=keras, streaming=streaming, detector=detector, frames=frames)
+    exec(textwrap.dedent(code), names)
+    pair = np.stack([frames[1], frames[2]])[None]
+    expected = detector({"frames": pair})
+    np.testing.assert_allclose(
+        array(names["outputs"]["scores"]), array(expected["scores"]), atol=1e-5
+    )
+
+
 @pytest.mark.parametrize(
     "model",
     [
@@ -40,4 +61,4 @@ def test_streaming_equals_pairs_of_frames(scales):
 )
 def test_other_models_are_refused(model):
     with pytest.raises(ValueError, match="OFFVideoDetector of 2 frames"):
-        detection_streaming(model())
+        streaming(model())

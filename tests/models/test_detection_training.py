@@ -10,8 +10,8 @@ import pytest
 import tensorflow as tf
 
 from offkeras.models import RFCN, DnCNN, OFFVideoDetector, detection_trainer
-from tests.detection import SMALL, small_backbone
-from tests.helpers import array, randomize
+from tests.support.detection import SMALL, small_backbone
+from tests.support.helpers import array, needs_bfloat16, randomize
 
 LOSSES = ("rpn_class", "rpn_box", "rcnn_class", "rcnn_box")
 
@@ -42,6 +42,7 @@ def scenes(count=2, num_frames=2):
     }
 
 
+@pytest.mark.slow
 def test_trains():
     keras.utils.set_random_seed(0)
     model = detector()
@@ -110,6 +111,7 @@ def test_images_without_objects():
     assert all(np.isfinite(array(loss)).all() for loss in trainer(data).values())
 
 
+@needs_bfloat16
 def test_half_precision_losses_are_in_float32():
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
@@ -143,7 +145,7 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 two = 2 * [tf.config.LogicalDeviceConfiguration()]
 tf.config.set_logical_device_configuration(cpu, two)
 from offkeras.models import detection_trainer
-from tests.helpers import randomize
+from tests.support.helpers import randomize
 from tests.models.test_detection_training import detector, scenes
 
 def losses(strategy):

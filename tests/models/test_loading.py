@@ -1,19 +1,24 @@
 """Model files that attack whoever loads them. Each attack is shown to work first."""
 
+import importlib.util
 import io
 import json
 import pathlib
+import re
 import shutil
+import subprocess
+import sys
 import zipfile
+from pathlib import Path
 
 import h5py
 import keras
 import numpy as np
 import pytest
 
-from offkeras import models
-from tests import detection
-from tests.recognizer import small_recognizer
+from offkeras import export, models
+from tests.support import detection
+from tests.support.recognizer import small_recognizer
 
 WEIGHTS, CONFIG = "model.weights.h5", "config.json"
 
@@ -39,6 +44,21 @@ def saved(tmp_path):
 def config_of(path):
     with zipfile.ZipFile(path) as archive:
         return json.loads(archive.read(CONFIG))
+
+
+def test_shipped_models_name_modules_that_have_moved():
+    """Their classes are found by registered names, by Keras too."""
+    paths = sorted(Path("savedmodels").glob("*/*.keras"))
+    named = {
+        re.search(r'"module": "(offkeras[^"]*)"', json.dumps(config_of(path)))[1]
+        for path in paths
+    }
+    assert any(importlib.util.find_spec(module) is None for module in named)
+    for path in paths:
+        assert isinstance(models.load_model(path), keras.Model)
+    script = "import sys, keras, offkeras\n"
+    script += "for path in sys.argv[1:]: keras.saving.load_model(path, compile=False)"
+    subprocess.run([sys.executable, "-c", script, *map(str, paths)], check=True)
 
 
 @pytest.mark.parametrize(
@@ -206,3 +226,25 @@ def test_other_parts(saved):
     with pytest.raises(ValueError, match="expected the parts"):
         models.load_model(saved)
     assert pathlib.Path(saved).exists()
+
+
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+def test_weights_that_are_no_numbers(value, tmp_path):
+    model = models.DnCNN(width=4, depth=2)
+    kernel = model.weights[0].numpy()
+    kernel[0, 0, 0, 0] = value
+    model.weights[0].assign(kernel)
+    path = tmp_path / "model.keras"
+    model.save(path)
+    message = r"model.keras is no model to load: .* in 1 of \d+, .*kernel"
+    with pytest.raises(ValueError, match=message):
+        models.load_model(path)
+    for write, place in (
+        (export.saved_model, tmp_path / "mine"),
+        (export.compact, tmp_path / "half.keras"),
+        (export.onnx, tmp_path / "a.onnx"),
+        (export.litert, tmp_path / "a.tflite"),
+    ):
+        with pytest.raises(ValueError, match=f"weights of '{model.name}' that are"):
+            write(model, place)
+    assert [path.name for path in tmp_path.iterdir()] == ["model.keras"]

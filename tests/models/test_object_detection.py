@@ -6,10 +6,10 @@ import tensorflow as tf
 from offkeras.backbones import ResNet, TinyResNet
 from offkeras.models import RFCN, OFFVideoDetector
 from offkeras.models.object_detection import feature_strides
-from tests import detection
-from tests.detection import SMALL, small_backbone
-from tests.helpers import array, randomize
-from tests.litert import run_in_litert
+from tests.support import detection
+from tests.support.detection import SMALL, small_backbone
+from tests.support.helpers import array, randomize
+from tests.support.litert import run_in_litert
 
 
 def frames(count=2, batch=1, size=(64, 80), seed=0):
@@ -117,7 +117,7 @@ def test_detections_follow_from_the_score_maps():
         np.testing.assert_allclose(
             array(maps), fused[..., part] @ kernel[0, 0] + bias, atol=1e-3
         )
-    from tests.layers.test_ps_roi_pooling import pool_by_loop
+    from tests.layers.detection.test_ps_roi_pooling import pool_by_loop
 
     rois = array(rois)
     logits = pool_by_loop(array(class_maps), rois, 7, 1 / 8).mean(axis=(2, 3))[0]

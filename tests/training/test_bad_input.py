@@ -1,18 +1,17 @@
 """What is wrong with the data ends every script in a sentence that names it."""
 
-import pytest
+import errno
 
-from training import (
-    action_recognition,
-    artifact_removal,
-    evaluate_detection,
-    import_weights,
-    object_detection,
-    options,
-    prepare_compression,
-    prepare_moving_objects,
-    run,
-)
+import pytest
+import tensorflow as tf
+
+from offkeras.training import import_weights, options, run
+from offkeras.training.actions import train as action_recognition
+from offkeras.training.detection import evaluate as evaluate_detection
+from offkeras.training.detection import train as object_detection
+from offkeras.training.prepare import compression as prepare_compression
+from offkeras.training.prepare import moving_objects as prepare_moving_objects
+from offkeras.training.restoration import train as artifact_removal
 
 
 def test_errors_of_the_data_end_the_program_and_no_others():
@@ -68,6 +67,21 @@ def test_scripts_name_what_is_wrong(script, arguments, tmp_path, monkeypatch):
 def test_options_out_of_range_are_named(script, arguments, message, tmp_path):
     with pytest.raises(SystemExit, match=message):
         script.main([*arguments, "--output", str(tmp_path / "run")])
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        tf.errors.UnknownError(None, None, "run/log; No space left on device"),
+        OSError("Can't write data (errno = 28, message = 'No space left on device')"),
+    ],
+)
+def test_a_full_disk_ends_a_run_in_a_sentence(error, tmp_path):
+    o = artifact_removal.Options(output=str(tmp_path / "run"), devices="CPU:0")
+    message = f"^{o.output}: No space left on device. --resume goes on"
+    with pytest.raises(SystemExit, match=message), run.start(o):
+        raise error
 
 
 def test_ctrl_c_ends_a_run_in_a_sentence(tmp_path, capsys):

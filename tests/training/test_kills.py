@@ -9,11 +9,11 @@ import time
 import numpy as np
 import pytest
 
-from tests import training_miniatures as miniatures
+from tests.support import training_miniatures as miniatures
 
 # Children fork from a process that has imported TensorFlow and not begun to use it.
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["tests.training_miniatures"])
+PROCESSES.set_forkserver_preload(["tests.support.training_miniatures"])
 
 pytestmark = pytest.mark.slow
 

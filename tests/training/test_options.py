@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from training import options
+from offkeras.training import options
 
 
 @dataclasses.dataclass(frozen=True)

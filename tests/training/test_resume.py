@@ -1,12 +1,15 @@
 import dataclasses
 import json
+import os
 
 import keras
 import numpy as np
 import pytest
 
-from training import resume, run
-from training.action_presets import Options
+from offkeras import data
+from offkeras.training import resume, run
+from offkeras.training.actions import train as action_recognition
+from offkeras.training.actions.presets import Options
 
 HEADER = "epoch,loss\n"
 
@@ -63,3 +66,41 @@ def test_a_start_that_failed_is_no_earlier_run(tmp_path):
         run.prepare_output(first)
     with pytest.raises(SystemExit, match="other options: split 2. Received: split 1"):
         run.prepare_output(dataclasses.replace(first, resume=True))
+
+
+FILES = (("run/a.mp4", 100), ("run/b.mp4", 90), ("walk/a.mp4", 80))
+
+
+@pytest.mark.parametrize(
+    ("files", "change"),
+    [
+        ((*FILES, ("jump/a.mp4", 70)), "jump/a.mp4 is new"),
+        (FILES[:2], "walk/a.mp4 is missing"),
+        ((FILES[0], ("run/b.mp4", 91), FILES[2]), "run/b.mp4 has the size 91, and had"),
+    ],
+)
+def test_a_run_resumes_with_its_data(files, change, tmp_path):
+    run.agree_on_data(tmp_path, files)
+    run.agree_on_data(tmp_path, FILES)  # nothing has begun
+    (tmp_path / "appearance").mkdir()
+    run.agree_on_data(tmp_path, reversed(FILES))
+    message = f"was trained on other data: {change}"
+    with pytest.raises(SystemExit, match=message):
+        run.agree_on_data(tmp_path, files)
+
+
+def test_videos_that_are_added_are_not_split_anew(encode, tmp_path):
+    for name in ("run/a", "run/b", "walk/a", "walk/b"):
+        encode(f"set/{name}.mp4", num_frames=8)
+    output = tmp_path / "run"
+    arguments = ["--data", str(tmp_path / "set"), "--output", str(output)]
+    arguments += ["--batch-size", "1"]
+    videos = data.ClassFolder.open(tmp_path / "set")
+    size = os.path.getsize(tmp_path / "set/walk/b.mp4")
+    assert videos.files[-1] == ("walk/b.mp4", size)
+    run.agree_on_data(output, videos.files)
+    (output / "appearance").mkdir()
+    encode("set/run/c.mp4", num_frames=8)
+    message = "other data: run/c.mp4 is new. A run resumes with the data it began"
+    with pytest.raises(SystemExit, match=message):
+        action_recognition.main([*arguments, "--resume", "--devices", "CPU:0"])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from offkeras.weights import cross_modality_kernel
-from tests.helpers import random
+from tests.support.helpers import random
 
 
 @pytest.mark.parametrize("channels", [10, 15])

@@ -1,18 +1,28 @@
 """Random checkpoints under the published namings against PyTorch's own answers."""
 
+import argparse
+import functools
 import sys
 
 import numpy as np
 import pytest
 import torch
 
+from benchmarks.support.torch_bn_inception import BNInception as TorchBNInception
 from offkeras import backbones, models, weights
-from tests.helpers import array
-from tests.torch_bn_inception import BNInception as TorchBNInception
-from training import import_weights
+from offkeras.training import import_weights
+from offkeras.training.actions import train as action_recognition
+from offkeras.training.actions.presets import Options
+from tests.support.helpers import array
 
+BN = "bn_inception"
 MEAN_BGR = np.float32([104, 117, 123])
-NAMINGS = ("yjxiong", "cadene", "tsn", "tsn_kinetics", "tsn_run")
+NAMINGS = ("yjxiong", "cadene", "tsn", "tsn_kinetics", "tsn_run") + (
+    "mmaction",
+    "lightning",
+    "slashes",
+    "dots",
+)
 
 
 def torch_network(num_classes=7, channels=3, seed=0):
@@ -30,22 +40,39 @@ def torch_network(num_classes=7, channels=3, seed=0):
     return network
 
 
+HEADS = {
+    "yjxiong": "fc",
+    "cadene": "last_linear",
+    "tsn": "base_model.fc-action.1",
+    "tsn_kinetics": "base_model.fc_action.1",
+    "tsn_run": "module.new_fc",
+    "mmaction": "cls_head.fc_cls",
+    "lightning": "model.module.module.new_fc",
+    "slashes": "fc",
+    "dots": "module.new_fc",
+}
+PREFIXES = {
+    "tsn": "base_model.",
+    "tsn_kinetics": "base_model.",
+    "tsn_run": "module.base_model.",
+    "mmaction": "backbone.",
+    "lightning": "model.module.module.base_model.",
+    "dots": "module.",
+}
+
+
 def published(network, naming):
     """The state of the network under one of the published namings."""
-    head = {
-        "yjxiong": "fc",
-        "cadene": "last_linear",
-        "tsn": "base_model.fc-action.1",
-        "tsn_kinetics": "base_model.fc_action.1",
-        "tsn_run": "module.new_fc",
-    }[naming]
-    prefix = {"tsn": "base_model.", "tsn_kinetics": "base_model."}.get(naming, "")
-    prefix = "module.base_model." if naming == "tsn_run" else prefix
+    prefix = PREFIXES.get(naming, "")
     state = {}
     for name, value in network.state_dict().items():
         layer, *index, kind = name.split(".")
+        between = {"slashes": "/", "dots": "."}.get(naming)
+        if between and layer.startswith("inception_"):
+            # inception_3a_1x1 -> inception_3a/1x1
+            layer = between.join((layer[:12], layer[13:]))
         if layer == "logits":
-            state[f"{head}.{kind}"] = value
+            state[f"{HEADS[naming]}.{kind}"] = value
         elif index == ["0"]:
             state[f"{prefix}{layer}.{kind}"] = value
         elif kind == "num_batches_tracked":
@@ -56,6 +83,9 @@ def published(network, naming):
             state[f"{prefix}{layer}_bn.{kind}"] = value
     if naming == "tsn_run":
         state = {"epoch": 80, "arch": "BNInception", "state_dict": state}
+    if naming == "lightning":
+        options = argparse.Namespace(learning_rate=0.1)
+        state = {"best": np.float64(71.3), "args": options, "model": state}
     return state
 
 
@@ -181,13 +211,11 @@ def test_npz_needs_no_pytorch(network, checkpoint, tmp_path, monkeypatch):
     state = torch.load(checkpoint("cadene"), weights_only=True)
     np.savez(tmp_path / "a.npz", **{k: v.numpy() for k, v in state.items()})
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(ImportError, match=r"cadene.pth needs PyTorch \(pip install"):
-        weights.read_state(checkpoint("cadene"))
-    state = weights.read_state(tmp_path / "a.npz")
-    np.testing.assert_array_equal(
-        state["conv1_7x7_s2.weight"],
-        network.state_dict()["conv1_7x7_s2.0.weight"].numpy(),
-    )
+    for path in (tmp_path / "a.npz", checkpoint("cadene")):
+        np.testing.assert_array_equal(
+            weights.read_state(path)["conv1_7x7_s2.weight"],
+            network.state_dict()["conv1_7x7_s2.0.weight"].numpy(),
+        )
 
 
 def test_names_what_does_not_fit(network, checkpoint, tmp_path):
@@ -221,13 +249,13 @@ class Other:
 def test_files_of_another_kind(tmp_path):
     path = tmp_path / "other.pth"
     torch.save(Other(), path)
-    with pytest.raises(ValueError, match="other.pth is not a checkpoint of tensors"):
+    with pytest.raises(ValueError, match=r"expected a dict of tensors.*'Other'"):
         weights.read_state(path)
     path.write_bytes(b"not a checkpoint")
     with pytest.raises(ValueError, match="other.pth is not a checkpoint of tensors"):
         weights.read_state(path)
     torch.save({"epoch": 3}, path)
-    with pytest.raises(ValueError, match="other.pth must hold a dict of tensors"):
+    with pytest.raises(ValueError, match="other.pth: expected a dict of tensors, or"):
         weights.read_state(path)
     torch.save({"fc.bias": torch.ones(3), "last_linear.bias": torch.ones(3)}, path)
     with pytest.raises(ValueError, match="'logits.bias' twice"):
@@ -254,11 +282,50 @@ def test_command_writes_weights_of_keras(checkpoint, tmp_path, capsys):
     )
 
 
+@pytest.mark.slow
+def test_command_notes_the_mean_of_the_training(network, checkpoint, tmp_path):
+    """tsn-pytorch subtracts 128 of red."""
+    images = rgb(1, 64, 64, 3)
+    bgr = np.float32([104, 117, 128])
+    expected = forward(network, images[..., ::-1] - bgr)
+    out, source = tmp_path / "rgb.weights.h5", str(checkpoint("tsn"))
+    mean = ["--mean", "128", "117", "104"]
+    import_weights.main([source, str(out), *mean])
+    for make in (backbones.BNInception, functools.partial(backbones.create, BN)):
+        model = make(weights=out, input_shape=(64, 64, 3))
+        assert_close(model(images, training=False), expected)
+    # An argument goes before what is noted.
+    model = backbones.BNInception(weights=out, input_shape=(64, 64, 3), mean=0.0)
+    assert_close(model(images - bgr[::-1], training=False), expected)
+
+    first = tmp_path / "tsn.weights.h5"
+    import_weights.main([source, str(first), "--num-classes", "7", *mean])
+    o = Options(first_stage=str(first), size=64)
+    tsn, _ = action_recognition.make_models(7, o)
+    action_recognition.load_first_stage(tsn, o.first_stage)
+    logits = array(tsn({"frames": images[None]}, training=False)["appearance"])
+    assert_close({"logits": logits}, expected)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--mean", "128", "117"], "--mean expects 1 or 3 numbers. Received: [128.0, "),
+        (["--mean", "nan"], "--mean expects 1 or 3 numbers. Received: [nan]"),
+    ],
+)
+def test_command_refuses_other_means(options, message, checkpoint, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        out = str(tmp_path / "a.weights.h5")
+        import_weights.main([str(checkpoint("tsn")), out, *options])
+    assert message in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["absent.pth", "odd_name"])
 def test_command_refuses_wrong_names(name, checkpoint, tmp_path, capsys):
     source = tmp_path / name if name == "absent.pth" else checkpoint("yjxiong")
     with pytest.raises(SystemExit):
         import_weights.main([str(source), str(tmp_path / "out.h5")])
-    assert ("no such file" if name == "absent.pth" else "must end in .weights.h5") in (
+    assert ("no such file" if name == "absent.pth" else "end in .weights.h5 or") in (
         capsys.readouterr().err
     )

@@ -1,0 +1,120 @@
+"""Tables 2 to 4 of the paper in kind, on human actions, and the layers after OFF.
+
+    python -m benchmarks.human_actions
+
+All networks of a seed see the same clips, and the same features of the same fixed
+backbone with ImageNet weights, so they differ in what they make of the motion between
+them. They are trained as `offkeras train human_actions` trains, with its defaults. The
+test shows other people and places from other viewpoints; the epoch is chosen by clips
+that are neither. Each finished run is a row of the CSV; runs that have a row are not
+run again.
+"""
+
+import functools
+import tempfile
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from benchmarks.support import records
+from offkeras import backbones, models
+from offkeras.models import features as features_of
+from offkeras.models.task import fuse_scores
+from offkeras.training.actions.scores import accuracies
+from offkeras.training.folder import clips, features, train
+from offkeras.training.replicas import devices
+
+NETWORKS = {
+    "OFF": {},
+    "OFF_T": {"spatial": False},
+    "OFF_S": {"temporal": False},
+    "hypercolumn": {"spatial": False, "temporal": False},
+    "TEA": {"motion": "tea"},
+    "TDN": {"motion": "tdn"},
+    "MotionSqueeze": {"motion": "motion_squeeze"},
+}
+SEEDS = (0, 1, 2)
+
+
+def make(num_classes, o, options):
+    """A recognizer on the backbone of `offkeras train`, with its defaults."""
+    keras.utils.set_random_seed(o.seed)
+    recognizer = models.OFFActionRecognizer(
+        num_classes,
+        num_segments=None,
+        backbone=backbones.create(
+            o.backbone, weights=o.weights, input_shape=(o.size, o.size, 3)
+        ),
+        filters=64,
+        refinement_filters=(48, 48, 48),
+        dropout=o.dropout,
+        **options,
+    )
+    models.backbone_of(recognizer).trainable = False
+    features_of.scale_reductions(recognizer)
+    return recognizer
+
+
+def run(name, o, parts, kept, folder):
+    """Trains and tests one network; returns its row and the features it saw."""
+    start = time.time()
+    recognizer = make(len(parts[clips.TRAIN].class_names), o, NETWORKS[name])
+    extract, heads = features_of.split(recognizer)
+    if kept is None:
+        kept = train.keep_features(parts, extract, o.size, o, folder)
+    # The maps of a level have other names where no OFF is taken of them.
+    named = {
+        part: dict(zip(extract.output, arrays.values(), strict=True))
+        for part, arrays in kept.items()
+    }
+    folder = folder / name
+    folder.mkdir()
+    score = functools.partial(features.scores_of, devices.forward(heads))
+    strategy = devices.make_strategy(o.devices)
+    sides = parts[clips.TRAIN], parts[clips.HELD_OUT]
+    train.fit(heads, score, named, *sides, o, folder, strategy)
+    heads.load_weights(folder / "heads" / "best.weights.h5")
+    train.calibrate(recognizer, score(named[clips.HELD_OUT]), sides[1])
+    scores = score(named[clips.TEST])
+    scores["fused"] = fuse_scores(scores)
+    labels = np.array(parts[clips.TEST].labels)
+    row = {n: f"{accuracies(s, labels)[0]:.4f}" for n, s in scores.items()}
+    row["parameters"] = heads.count_params()
+    row["seconds"] = round(time.time() - start)
+    return row, kept
+
+
+def main(argv=None):
+    """Runs what is missing in the CSV and prints the means."""
+    csv = Path(__file__).parent.with_suffix(".csv")
+    parser = records.parser(__doc__, default=csv)
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=[*NETWORKS])
+    parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
+    parser.add_argument("--set", choices=clips.PEOPLE, default="human_actions")
+    parser.add_argument("--backgrounds", default="")
+    args = parser.parse_args(argv)
+    for seed in args.seeds:
+        o = train.Options(data=args.set, seed=seed, backgrounds=args.backgrounds)
+        told = {"set": o.data, "seed": seed}
+        done = [
+            row["network"]
+            for row in records.read(args.out)
+            if (row["set"], row["seed"]) == (o.data, str(seed))
+        ]
+        missing = [name for name in args.networks if name not in done]
+        with tempfile.TemporaryDirectory() as folder:
+            parts, kept = None, None
+            for name in missing:
+                parts = parts or clips.open_clips(o)[0]
+                row, kept = run(name, o, parts, kept, Path(folder))
+                row |= {"clips": o.clips * o.views, "epochs": o.epochs}
+                row = {"network": name, **told, **row, **records.environment()}
+                records.write(args.out, [row])
+    rows = [row for row in records.read(args.out) if row["set"] == args.set]
+    records.print_ranges(rows, "network", ("appearance", "off_1", "off_3", "fused"))
+
+
+if __name__ == "__main__":
+    main()

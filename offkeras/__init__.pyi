@@ -1,0 +1,35 @@
+from . import (
+    backbones,
+    data,
+    export,
+    inference,
+    layers,
+    metrics,
+    modalities,
+    models,
+    presets,
+    storage,
+    tasks,
+    training,
+    video,
+    weights,
+)
+from .tasks.video_classifier import VideoClassifier
+
+__all__ = [
+    "VideoClassifier",
+    "backbones",
+    "data",
+    "export",
+    "inference",
+    "layers",
+    "metrics",
+    "modalities",
+    "models",
+    "presets",
+    "storage",
+    "tasks",
+    "training",
+    "video",
+    "weights",
+]

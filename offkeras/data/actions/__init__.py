@@ -1,0 +1,1 @@
+"""Videos of actions: class folders, official splits, prepared shards."""

@@ -1,0 +1,1 @@
+"""Annotated videos: ImageNet VID, COCO-VID."""

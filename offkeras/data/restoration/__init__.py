@@ -1,0 +1,1 @@
+"""Septuplets, clean and compressed."""

@@ -1,0 +1,1 @@
+"""Rendered sets: clips that are functions of (seed, epoch, index)."""

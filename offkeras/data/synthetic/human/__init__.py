@@ -1,0 +1,1 @@
+"""People that are drawn from motion capture, and the scenes they are in."""

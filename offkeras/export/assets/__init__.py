@@ -1,0 +1,1 @@
+"""What lies beside an exported model, and what it is tried on."""

@@ -1,0 +1,69 @@
+from .classification import (
+    Prediction,
+    classify,
+    classify_frames,
+    classify_video,
+)
+from .detection import (
+    FrameDetections,
+    detect,
+    detect_frames,
+)
+from .drawing.activation import activation_maps, draw_activation
+from .drawing.detections import draw_detections
+from .drawing.motion import draw_motion, motion_maps
+from .drawing.plots import draw_confusion_matrix, draw_restoration
+from .drawing.predictions import draw_predictions
+from .restoration.images import restore_images
+from .restoration.videos import restore, restore_file, restore_preview
+from .restoration.worth import WorthRestoring
+from .results import (
+    action_row,
+    csv_writer,
+    frame_row,
+    json_writer,
+    read_confusion,
+)
+from .serving import GrpcClient, RestClient, ServingError
+from .sources import Camera, Isolated, iterate_source, measure
+from .tracks import Tracker
+from .trained import TrainedModel, model_names, trained_model
+
+__all__ = [
+    "Camera",
+    "FrameDetections",
+    "GrpcClient",
+    "Isolated",
+    "Prediction",
+    "RestClient",
+    "ServingError",
+    "Tracker",
+    "TrainedModel",
+    "WorthRestoring",
+    "action_row",
+    "activation_maps",
+    "classify",
+    "classify_frames",
+    "classify_video",
+    "csv_writer",
+    "detect",
+    "detect_frames",
+    "draw_activation",
+    "draw_confusion_matrix",
+    "draw_detections",
+    "draw_motion",
+    "draw_predictions",
+    "draw_restoration",
+    "frame_row",
+    "iterate_source",
+    "json_writer",
+    "measure",
+    "model_names",
+    "motion_maps",
+    "read_confusion",
+    "restore",
+    "restore_file",
+    "restore_images",
+    "restore_preview",
+    "trained_model",
+]

@@ -1,0 +1,186 @@
+"""Detects objects in a video, frame by frame."""
+
+import dataclasses
+import functools
+
+import numpy as np
+import tensorflow as tf
+
+from offkeras.data.detection.transforms import resize, resized_size
+from offkeras.inference.sources import iterate_source, watched
+from offkeras.inference.tracks import MAX_MISSED, MIN_IOU, Tracker
+from offkeras.models import streaming
+
+
+@dataclasses.dataclass(frozen=True)
+class FrameDetections:
+    """The objects in one frame, by falling score.
+
+    Attributes:
+        timestamp: seconds since the first frame.
+        boxes: float32 `(N, 4)`, x1, y1, x2, y2 in pixels of the video.
+        scores: float32 `(N,)`, 0..1.
+        classes: int32 `(N,)`.
+        tracks: int32 `(N,)`, from 1: boxes of one number are one object, as far as
+            a `Tracker` can tell.
+    """
+
+    timestamp: float
+    boxes: np.ndarray
+    scores: np.ndarray
+    classes: np.ndarray
+    tracks: np.ndarray
+
+
+def detect(
+    video,
+    detector,
+    *,
+    short_side=600,
+    long_side=1000,
+    min_score=0.5,
+    min_iou=MIN_IOU,
+    max_missed=MAX_MISSED,
+):
+    """Detects objects in every frame of a video, and follows them.
+
+    A frame passes through the backbone once; its reduced features are kept for the
+    next one. Memory does not grow with the length of the video.
+
+    Args:
+        video: path of a video file or of a folder of images, a `Camera` or its
+            number, see `iterate_source`.
+        detector: an `RFCN`, or an `OFFVideoDetector` of two frames.
+        short_side: shorter side that frames are scaled to, in pixels, as in training.
+        long_side: largest longer side; what would exceed it is scaled to it instead.
+        min_score: objects below this score are left out.
+        min_iou: least overlap of the boxes of a track, see `Tracker`.
+        max_missed: frames that an object of a track may be missing, see `Tracker`.
+
+    Yields:
+        A `FrameDetections` a frame.
+
+    Raises:
+        VideoError: if the video cannot be read to its end.
+        ValueError: if a frame has another size than the first, `detector` takes
+            more than two frames, or an option is out of its range.
+
+    Example:
+
+    ```python
+    for frame in detect("street.mp4", detector):
+        print(frame.timestamp, [class_names[i] for i in frame.classes], frame.tracks)
+    ```
+    """
+    stream = detect_frames(
+        video,
+        detector,
+        short_side=short_side,
+        long_side=long_side,
+        min_score=min_score,
+        min_iou=min_iou,
+        max_missed=max_missed,
+    )
+    for _, found in stream:
+        yield found
+
+
+def detect_frames(
+    video,
+    detector,
+    *,
+    short_side=600,
+    long_side=1000,
+    min_score=0.5,
+    min_iou=MIN_IOU,
+    max_missed=MAX_MISSED,
+):
+    """As `detect`, whose arguments it takes, with the frames: to show both.
+
+    Yields:
+        `(frame, detections)`: every frame, uint8 RGB `(H, W, 3)`, and its
+        `FrameDetections`.
+    """
+    if not 1 <= short_side <= long_side:
+        raise ValueError(
+            "Expected `short_side` to be 1 pixel or more, and `long_side` not less. "
+            f"Received: {short_side}, {long_side}."
+        )
+    if not 0 <= min_score <= 1:
+        raise ValueError(f"Expected `min_score` to be 0 to 1. Received: {min_score}.")
+    step = _single_frame(detector) if _num_frames(detector) == 1 else _pair(detector)
+    tracker = Tracker(min_iou=min_iou, max_missed=max_missed)
+    shape, size = None, None
+    frames = watched(video, iterate_source(video))
+    for index, (timestamp, frame) in enumerate(frames):
+        if shape is None:
+            shape = frame.shape
+            size = resized_size(shape[:2], short_side=short_side, long_side=long_side)
+        if frame.shape != shape:
+            raise ValueError(
+                f"Expected all frames of {video} to be {shape[1]}x{shape[0]} pixels, "
+                f"as the first. Received: frame {index} of "
+                f"{frame.shape[1]}x{frame.shape[0]}."
+            )
+        scaled, _ = resize(frame[None], tf.zeros((0, 4)), size)
+        found = {key: value.numpy()[0] for key, value in step(scaled).items()}
+        sure = np.arange(len(found["scores"])) < found["count"]
+        sure &= found["scores"] >= min_score
+        height, width = np.array(shape[:2]) / size
+        boxes = found["boxes"][sure] * np.float32([width, height] * 2)
+        classes = found["classes"][sure]
+        tracks = tracker.update(boxes, classes)
+        scores = found["scores"][sure]
+        yield frame, FrameDetections(timestamp, boxes, scores, classes, tracks)
+
+
+def _num_frames(detector):
+    outputs = detector.output if isinstance(detector.output, dict) else {}
+    if not {"boxes", "scores", "classes", "count"} <= set(outputs):
+        raise ValueError(
+            "Expected `detector` to be an RFCN or an OFFVideoDetector. "
+            f"Received: {detector.name!r}."
+        )
+    return detector.input["frames"].shape[1]
+
+
+@functools.lru_cache(maxsize=1)  # many videos, one tracing
+def _single_frame(detector):
+    """A function from uint8 `(1, H, W, 3)` to the detections."""
+
+    @tf.function(autograph=False)
+    def step(frame):
+        # (1, H, W, 3) -> (1, 1, H, W, 3)
+        clip = tf.cast(frame, tf.float32)[:, None]
+        return detector({"frames": clip}, training=False)
+
+    return step
+
+
+def _pair(detector):
+    """The same, keeping the reduced features of the frame before."""
+    start, step = _graphs(detector)
+    state = {}
+
+    def next_detections(frame):
+        if not state:
+            state.update(start({"frame": frame}))
+        outputs = dict(step({"frame": frame, **state}))
+        state.update({key: outputs.pop(key) for key in list(state)})
+        return outputs
+
+    return next_detections
+
+
+@functools.lru_cache(maxsize=1)
+def _graphs(detector):
+    return tuple(map(_as_graph, streaming(detector)))
+
+
+def _as_graph(model):
+    @tf.function(autograph=False)
+    def run(inputs):
+        frame = tf.cast(inputs["frame"], tf.float32)
+        return model({**inputs, "frame": frame}, training=False)
+
+    return run

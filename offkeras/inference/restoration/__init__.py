@@ -1,0 +1,1 @@
+"""Videos and images with fewer compression artifacts."""

@@ -1,0 +1,1 @@
+"""Layers that show a network motion, of the years after OFF."""

@@ -1,0 +1,1 @@
+"""The machinery of a run, and what every task makes of it."""

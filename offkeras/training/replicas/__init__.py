@@ -1,0 +1,1 @@
+"""Several devices, several machines, and where their output goes."""

@@ -1,0 +1,1 @@
+"""Motion vectors out of the decoder."""

@@ -1,0 +1,22 @@
+"""The notebook of the documentation runs from its first cell to its last."""
+
+from pathlib import Path
+
+import pytest
+
+NOTEBOOK = Path(__file__).parents[1] / "docs" / "first_model.ipynb"
+
+
+@pytest.mark.slow
+def test_the_notebook_runs(tmp_path):
+    import nbclient
+    import nbformat
+
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    nbformat.validate(notebook)
+    client = nbclient.NotebookClient(
+        notebook, timeout=900, resources={"metadata": {"path": str(tmp_path)}}
+    )
+    client.execute()
+    *_, last = (cell for cell in notebook.cells if cell.cell_type == "code")
+    assert "it is" in last.outputs[-1].text
