@@ -15,7 +15,7 @@ def option(default, help, *, choices=None, least=None):
     """A field of an options dataclass: all there is to say of an option.
 
     Args:
-        default: its default.
+        default: its default; of an option that takes several values a tuple.
         help: its line of `--help`.
         choices: the values it may have.
         least: the smallest number it may be.
@@ -88,10 +88,15 @@ def parse(defaults, presets, description, argv=None, prog=None):
         help = f"{field.metadata['help']} (default: {default})".replace("%", "%%")
         if field.type is bool:
             parser.add_argument(name, action=argparse.BooleanOptionalAction, help=help)
+        elif field.type is tuple:
+            default = " ".join(map(str, default))
+            help = f"{field.metadata['help']} (default: {default})"
+            parser.add_argument(name, type=type(field.default[0]), nargs="+", help=help)
         else:
             parser.add_argument(name, type=field.type, help=help)
     given = vars(parser.parse_args(argv))
     given.pop("preset", None)
+    given = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
     o = defaults(**{**preset, **given})
     _check(o)
     return o

@@ -82,6 +82,7 @@ def prepare_output(o):
             "another --output."
         )
     given = {k: v for k, v in dataclasses.asdict(o).items() if k not in FREE}
+    given = json.loads(json.dumps(given))  # as it is read again: tuples are lists
     path = output / OPTIONS
     if begun and path.exists():
         before = json.loads(path.read_text("utf-8"))

@@ -6,12 +6,14 @@ held-out scene of a training video) and `out_of_domain` (another video).
 """
 
 import functools
+import random
 from pathlib import Path
 
 import numpy as np
 
 from offkeras.data.restoration import septuplet_files
 from offkeras.data.sample_videos import sample_video
+from offkeras.data.synthetic import moving_windows
 
 # Split -> frames between two clips and (file, first frame, end frame). Clips that
 # begin 5 frames apart show every frame once among their frames 2..6.
@@ -30,6 +32,10 @@ SPLITS = {
 SMALLER_SIZES = {(192, 336): (1, 2, 0), (128, 224): (2, 0, 1)}
 # Videos smaller than this are not enlarged, which would hide their artifacts.
 OWN_SIZE = ("carphone_pristine.mp4",)
+
+# A moved photograph: height and width of its frames, and the frames of a whole path,
+# of which a clip is seven: it moves by 4 pixels per frame at most.
+PHOTOGRAPH, PATH = 256, 60
 
 # Mean change of brightness between two frames, out of 255, at 1/8 of the
 # resolution: 48 and more at the cuts of bikes.mp4, 22 and less elsewhere.
@@ -89,6 +95,39 @@ def write_septuplets(root, video, frames, *, stride=septuplet_files.LENGTH):
         if not folder.exists():
             septuplet_files.write_clip(folder, clip)
     return clips
+
+
+def write_photograph(root, photograph, name, *, clips):
+    """Writes clips of a camera that moves over a photograph; clips there are kept.
+
+    Args:
+        root: folder of the dataset.
+        photograph: uint8 RGB `(H, W, 3)`.
+        name: `photograph_name/0001` is the first clip.
+        clips: how many. Each has a direction, a speed and a place of its own.
+
+    Returns:
+        Names of the clips.
+    """
+    names = [f"photograph_{name}/{number:04}" for number in range(1, clips + 1)]
+    for clip in names:
+        folder = Path(root, septuplet_files.CLEAN, clip)
+        if not folder.exists():
+            septuplet_files.write_clip(folder, np.stack(_moved(photograph, clip)))
+    return names
+
+
+def _moved(photograph, seed):
+    """Seven frames of a camera whose way over a photograph is random."""
+    rng = random.Random(seed)
+    motion = {way: rng.uniform(-1, 1) for way in moving_windows.PATHS}
+    height, width = photograph.shape[:2]
+    windows = moving_windows.path(motion, height, width, PATH, seed)
+    first = rng.randrange(PATH - septuplet_files.LENGTH)
+    return [
+        moving_windows.render(photograph, window, PHOTOGRAPH)
+        for window in windows[first : first + septuplet_files.LENGTH]
+    ]
 
 
 def write_embedded(root, *, ffmpeg):

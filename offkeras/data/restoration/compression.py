@@ -34,10 +34,20 @@ CODECS = {
         *("-tile_width", "256", "-tile_height", "256", "-q:v"),
     ),
     "h264": ("-pix_fmt", "yuv420p", "-c:v", "libx264", "-crf"),
+    "hevc": (
+        *("-pix_fmt", "yuv420p", "-c:v", "libx265"),
+        *("-x265-params", "log-level=error:pools=none", "-crf"),
+    ),
     "mpeg4": ("-pix_fmt", "yuv420p", "-c:v", "mpeg4", "-q:v"),
     "mjpeg": ("-pix_fmt", "yuvj420p", "-c:v", "mjpeg", "-q:v"),
 }
-QUALITIES = {"jpeg2000": (1, 255), "h264": (0, 51), "mpeg4": (1, 31), "mjpeg": (1, 31)}
+QUALITIES = {
+    "jpeg2000": (1, 255),
+    "h264": (0, 51),
+    "hevc": (0, 51),
+    "mpeg4": (1, 31),
+    "mjpeg": (1, 31),
+}
 QUIET = ("-hide_banner", "-nostats", "-loglevel", "error")
 JPEG2000_VERSIONS = (4, 1), (7, 0)  # first and last, inclusive
 
@@ -154,9 +164,9 @@ class FFmpeg:
 
         Args:
             frames: uint8 RGB array `(T, height, width, 3)`.
-            codec: `"jpeg2000"`, `"h264"`, `"mpeg4"` or `"mjpeg"`.
+            codec: `"jpeg2000"`, `"h264"`, `"hevc"`, `"mpeg4"` or `"mjpeg"`.
             quality: the encoder's own scale, higher is worse: -q:v, and -crf for
-                H.264.
+                H.264 and HEVC.
 
         Returns:
             The decoded frames, of the same shape, and the size of the encoded

@@ -1,6 +1,7 @@
 """Training and evaluation on septuplets: degraded frames and their clean target."""
 
 import functools
+import itertools
 
 import numpy as np
 import tensorflow as tf
@@ -32,14 +33,14 @@ class Septuplets:
     Example:
 
     ```python
-    clips = Septuplets.open("vimeo_septuplet", degraded="jpeg2000_q40", num_frames=3)
+    clips = Septuplets.open("vimeo_septuplet", degraded="jpeg2000_q40")
     train = clips.train(Stream(epochs=50), batch_size=28)
     ```
     """
 
-    def __init__(self, root, *, degraded, num_frames, samples, in_memory):
-        self.root, self.degraded, self.num_frames = root, degraded, num_frames
-        self.samples = samples
+    def __init__(self, root, *, num_frames, samples, in_memory):
+        self.root, self.num_frames = root, num_frames
+        self.samples = samples  # (degraded copy, clip, number of the target frame)
         self._read = functools.cache(read_png) if in_memory else read_png
 
     @classmethod
@@ -59,8 +60,9 @@ class Septuplets:
         Args:
             root: folder of the dataset; also a remote one that can be listed, see
                 `storage`.
-            degraded: name of the degraded copy, such as `"jpeg2000_q40"`.
-            split: name of the list, see `read_list`.
+            degraded: name of the degraded copy, such as `"jpeg2000_q40"`, or a sequence
+                of names: each frame is then a sample in each copy.
+            split: name of the list, see `read_list`, or a sequence of names.
             num_frames: 3 reads frames t-1, t, t+1; 2 reads t-1, t; 1 reads t.
             targets: numbers of the frames t, counted from 1. The benchmark has the
                 4th only; (2, 3, 4, 5, 6) uses all that have two neighbours.
@@ -80,21 +82,21 @@ class Septuplets:
                 f"neighbours. Received: {targets}."
             )
         root = storage.connect(root)
-        clips = read_list(root, split)
+        clips = [clip for name in _names(split) for clip in read_list(root, name)]
         inputs = {number for t in targets for number in _inputs(t, num_frames)}
         problems = find_problems(root, clips, frames=sorted(targets), size=size)
-        problems += find_problems(
-            root, clips, folder=degraded, frames=sorted(inputs), size=size
-        )
+        for folder in _names(degraded):
+            problems += find_problems(
+                root, clips, folder=folder, frames=sorted(inputs), size=size
+            )
         if problems:
             raise ValueError(
                 f"{len(problems)} problem(s) in {root}: {' '.join(problems[:5])}"
             )
         return cls(
             root,
-            degraded=degraded,
             num_frames=num_frames,
-            samples=[(clip, target) for clip in clips for target in targets],
+            samples=list(itertools.product(_names(degraded), clips, targets)),
             in_memory=in_memory,
         )
 
@@ -198,9 +200,9 @@ class Septuplets:
         )
 
     def _load_numpy(self, index, corner, *, crop):
-        clip, target = self.samples[index]
+        degraded, clip, target = self.samples[index]
         paths = [
-            frame_path(self.root, self.degraded, clip, number)
+            frame_path(self.root, degraded, clip, number)
             for number in _inputs(target, self.num_frames)
         ]
         paths.append(frame_path(self.root, CLEAN, clip, target))
@@ -217,6 +219,11 @@ class Septuplets:
             top, left = (corner * (np.array(size) - crop + 1)).astype(int)
             images = [image[top : top + crop, left : left + crop] for image in images]
         return np.stack(images[:-1]), images[-1]
+
+
+def _names(value):
+    """One name or several as a list."""
+    return [value] if isinstance(value, str) else list(value)
 
 
 def _inputs(target, num_frames):

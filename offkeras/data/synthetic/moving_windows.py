@@ -87,6 +87,21 @@ def _inside(rng, length, extent):
     return rng.uniform(extent / 2, max(length - extent / 2, extent / 2))
 
 
+def shrink(picture, size):
+    """A picture scaled down until the smallest window shows it pixel by pixel.
+
+    Args:
+        picture: uint8 RGB `(H, W, 3)`. A smaller one stays as it is.
+        size: height and width of what a window shows.
+    """
+    import cv2
+
+    scale = size / SIDE[0] / min(picture.shape[:2])
+    if scale >= 1:
+        return picture
+    return cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+
+
 def render(frame, window, size):
     """What a window shows of a frame, uint8 `(size, size, 3)`; borders are mirrored."""
     import cv2

@@ -10,14 +10,12 @@ photographs of `--photographs`, by turns.
 import dataclasses
 from pathlib import Path
 
-import cv2
-
 from offkeras import data
-from offkeras.data.synthetic.moving_windows import MOTIONS, SIDE, read_clip
-from offkeras.inference.sources import find_images, read_image
+from offkeras.data.synthetic.moving_windows import MOTIONS, read_clip
 from offkeras.training import options
 from offkeras.training.options import option
 from offkeras.training.prepare.class_folders import write_class_folders
+from offkeras.training.prepare.photographs import read_photographs
 from offkeras.video import probe
 from offkeras.video.search import find_videos
 
@@ -51,7 +49,7 @@ def main(argv=None, *, prog=None):
         )
     footage = [[probe(path) for path in _videos(o.videos)]]
     if o.photographs:
-        footage.append(_photographs(o.photographs, o.size))
+        footage.append([image for _, image in read_photographs(o.photographs, o.size)])
 
     def clip(name, number):
         turn, kind = divmod(number, len(footage))
@@ -75,20 +73,3 @@ def _videos(videos):
     if not found:
         raise ValueError(f"Expected a video or a folder of videos. Received: {videos}.")
     return found
-
-
-def _photographs(folder, size):
-    """The images of a folder, no larger than what the windows need."""
-    if not Path(folder).is_dir():
-        raise ValueError(
-            f"Expected --photographs a folder of images. Received: {folder}."
-        )
-    shorter = round(size / SIDE[0])
-    return [_shrunk(read_image(path), shorter) for path in find_images(folder)]
-
-
-def _shrunk(image, shorter):
-    scale = shorter / min(image.shape[:2])
-    if scale >= 1:
-        return image
-    return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)

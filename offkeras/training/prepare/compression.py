@@ -2,9 +2,9 @@
 
     # the embedded set, no download
     offkeras prepare compression --videos embedded --data runs/clips
-    # your own videos, at a low-bitrate H.264
+    # your own videos, at two low bitrates of H.264
     offkeras prepare compression --videos my_videos --data runs/mine \
-        --codec h264 --quality 40
+        --codec h264 --quality 35 40
 
     # on many machines that share the folder, by Apache Beam
     offkeras prepare compression --data vimeo_septuplet --beam="--runner=..."
@@ -21,6 +21,7 @@ from offkeras.data.restoration import compressed_clips, compression, septuplet_f
 from offkeras.inference.progress import progress_bar
 from offkeras.training import options
 from offkeras.training.options import PrepareOptions, option
+from offkeras.training.prepare.photographs import read_photographs
 from offkeras.video.container import MAX_PIXELS, VideoError, check_packets
 from offkeras.video.search import VIDEO_SUFFIXES, find_videos
 
@@ -31,8 +32,16 @@ class Options(PrepareOptions):
 
     data: str = option("vimeo_septuplet", "folder of the septuplets and their lists")
     videos: str = option("", "'embedded' or a folder of videos to cut septuplets from")
-    codec: str = option("jpeg2000", "'jpeg2000', 'h264', 'mpeg4' or 'mjpeg'")
-    quality: int = option(40, "-q of the encoder, -crf of h264; higher is worse")
+    photographs: str = option(
+        "", "folder of images that a camera moves over: the list 'photographs'"
+    )
+    clips: int = option(8, "septuplets of each photograph", least=1)
+    codec: str = option(
+        "jpeg2000", "codec to compress by", choices=tuple(compression.CODECS)
+    )
+    quality: tuple = option(
+        (40,), "one or more -q of the encoder, -crf of h264 and hevc; higher is worse"
+    )
     # Cutting videos
     height: int = option(256, "height of a septuplet", least=8)
     width: int = option(448, "width of a septuplet", least=8)
@@ -53,6 +62,8 @@ def main(argv=None, *, prog=None):
         compressed_clips.write_embedded(o.data, ffmpeg=ffmpeg)
     elif o.videos:
         cut_videos(ffmpeg, o)
+    if o.photographs:
+        move_photographs(o)
 
     lists = sorted(Path(o.data).glob("sep_*list.txt"))
     if not lists:
@@ -68,18 +79,19 @@ def main(argv=None, *, prog=None):
     if problems:
         raise SystemExit("\n".join([f"{len(problems)} problem(s):", *problems[:20]]))
 
-    folder = compression.compress_clips(
-        o.data,
-        clips,
-        ffmpeg=ffmpeg,
-        codec=o.codec,
-        quality=o.quality,
-        any_version=o.any_version,
-        workers=o.workers,
-        done=progress_bar(len(clips), unit="clips"),
-        for_each=o.for_each(),
-    )
-    print(f"{folder}: {len(clips)} clips, FFmpeg {ffmpeg.version}")
+    for quality in o.quality:
+        folder = compression.compress_clips(
+            o.data,
+            clips,
+            ffmpeg=ffmpeg,
+            codec=o.codec,
+            quality=quality,
+            any_version=o.any_version,
+            workers=o.workers,
+            done=progress_bar(len(clips), unit="clips"),
+            for_each=o.for_each(),
+        )
+        print(f"{folder}: {len(clips)} clips, FFmpeg {ffmpeg.version}")
 
 
 def cut_videos(ffmpeg, o):
@@ -101,6 +113,17 @@ def cut_videos(ffmpeg, o):
         lists["test" if number % o.test_every == 0 else "train"] += clips
     for split, clips in lists.items():
         septuplet_files.write_list(o.data, split, clips)
+
+
+def move_photographs(o):
+    """Writes septuplets of moved photographs, and their list: what is there stays."""
+    names = []
+    for path, image in read_photographs(o.photographs, compressed_clips.PHOTOGRAPH):
+        print(f"{path}: {o.clips} clips")
+        names += compressed_clips.write_photograph(
+            o.data, image, path.stem, clips=o.clips
+        )
+    septuplet_files.write_list(o.data, "photographs", names)
 
 
 def readable_videos(o):

@@ -4,6 +4,7 @@ offkeras evaluate restoration --model runs/artifact_removal_small --data my_clip
 """
 
 import dataclasses
+import itertools
 
 from offkeras import inference
 from offkeras.data.restoration import compression, septuplets
@@ -24,10 +25,10 @@ class ClipOptions:
 
     data: str = option("vimeo_septuplet", "'embedded', or a folder of septuplets")
     codec: str = option("jpeg2000", "codec of the compressed clips")
-    quality: int = option(40, "quality of the compressed clips")
+    quality: tuple = option((40,), "one or more qualities of the compressed clips")
     frame_height: int = option(0, "height that every frame must have; 0: any")
     frame_width: int = option(0, "width that every frame must have; 0: any")
-    tests: str = option("test", "lists to test on, comma separated: sep_<test>list.txt")
+    tests: tuple = option(("test",), "one or more lists to test on")
     ensemble: bool = option(False, "test with flips, turns and temporal reversal")
 
 
@@ -55,18 +56,18 @@ def embedded_clips(o):
     """Makes the embedded clips, or what is missing of them; where they are."""
     prepare_compression.main(
         ["--videos", "embedded", "--data", EMBEDDED_ROOT]
-        + ["--codec", o.codec, "--quality", str(o.quality)]
+        + ["--codec", o.codec, "--quality", *map(str, o.quality)]
     )
     return dataclasses.replace(o, data=EMBEDDED_ROOT)
 
 
 @options.bad_input()
 def load(split, num_frames, o, **how):
-    """The clips of a list, their files checked."""
+    """The clips of a list or of several, their files checked."""
     size = (o.frame_height, o.frame_width)
     return septuplets.Septuplets.open(
         o.data,
-        degraded=compression.degraded_name(o.codec, o.quality),
+        degraded=[compression.degraded_name(o.codec, q) for q in o.quality],
         split=split,
         num_frames=num_frames,
         size=size if all(size) else None,
@@ -104,11 +105,14 @@ def evaluate(model, o, path):
     if o.ensemble:
         restorers["ensemble"] = lambda inputs: ensemble(model, inputs)
     rows = []
-    for split in o.tests.split(","):
-        dataset = load(split, model.inputs[0].shape[1], o).evaluate()
+    for split, quality in itertools.product(o.tests, o.quality):
+        one = dataclasses.replace(o, quality=(quality,))
+        dataset = load(split, model.inputs[0].shape[1], one).evaluate()
         for name, restorer in restorers.items():
-            quality = measure(restorer, dataset)
-            rows.append({"clips": split, "frames": name, **quality})
-            values = "  ".join(f"{key} {value:.4f}" for key, value in quality.items())
-            print(f"{split:16}{name:12}{values}")
+            measured = measure(restorer, dataset)
+            rows.append(
+                {"clips": split, "quality": quality, "frames": name, **measured}
+            )
+            values = "  ".join(f"{key} {value:.4f}" for key, value in measured.items())
+            print(f"{split:16}{quality:<4}{name:12}{values}")
     write_table(path, rows)

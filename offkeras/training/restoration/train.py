@@ -52,7 +52,9 @@ class Options(RunOptions, ClipOptions):
     augment: bool = option(False, "mirror, turn and reverse the crops")
     all_targets: bool = option(False, "train on frames 2..6 and not on the 4th only")
     in_memory: bool = option(False, "keep decoded frames, for small sets")
-    train: str = option("train", "list to train on: sep_<train>list.txt")
+    train: tuple = option(
+        ("train",), "one or more lists to train on: sep_<train>list.txt"
+    )
     validation: str = option("test", "list to validate on")
     validation_clips: int = option(200, "clips of it, the first ones")
     # Optimisation
@@ -92,9 +94,9 @@ PRESETS = {
         SMALL,
         data="embedded",
         output="runs/artifact_removal_embedded",
-        train="train_sizes",
+        train=("train_sizes",),
         validation="validation",
-        tests="test,out_of_domain",
+        tests=("test", "out_of_domain"),
     ),
 }
 
@@ -138,9 +140,9 @@ def fit(model, o, strategy):
     run.agree_on_data(
         output,
         (
-            (f"{name}/{clip}/{target}", part.degraded)
-            for name, part in ((o.train, clips), (o.validation, held_out))
-            for clip, target in part.samples
+            (f"{name}/{degraded}/{clip}/{target}", 1)
+            for name, part in (("train", clips), ("validation", held_out))
+            for degraded, clip, target in part.samples
         ),
     )
     validation = held_out.evaluate()

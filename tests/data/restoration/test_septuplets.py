@@ -1,4 +1,5 @@
 import itertools
+import shutil
 
 import cv2
 import numpy as np
@@ -286,3 +287,30 @@ def test_augmenting_needs_squares_and_keeps_the_order_of_two_frames(root):
     dataset = streams.train(data, batch_size=1, crop=8, augment=True, epochs=50)
     for clip, _ in batches(dataset):
         assert clip[0, :, 0, 0, 1].tolist() == [3, 4]
+
+
+def test_several_copies_and_lists(root):
+    shutil.copytree(root / "jpeg2000_q40", root / "h264_q33")
+    path = root / "h264_q33/00001/0002/im4.png"
+    cv2.imwrite(str(path), 255 - cv2.imread(str(path)))
+    copies = ["jpeg2000_q40", "h264_q33"]
+    data = make(root, degraded=copies, split=["train", "test"], num_frames=1)
+    one = {
+        (copy, split): batches(
+            make(root, degraded=copy, split=split, num_frames=1).evaluate()
+        )
+        for copy in copies
+        for split in ("train", "test")
+    }
+    expected = [
+        sample
+        for copy in copies
+        for split in ("train", "test")
+        for sample in one[copy, split]
+    ]
+    samples = batches(data.evaluate())
+    assert len(samples) == len(data) == 6
+    for sample, other in zip(samples, expected, strict=True):
+        np.testing.assert_array_equal(sample[0], other[0])
+        np.testing.assert_array_equal(sample[1], other[1])
+    assert (samples[2][0] != samples[5][0]).any()

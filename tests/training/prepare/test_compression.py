@@ -1,3 +1,4 @@
+import functools
 import shutil
 
 import cv2
@@ -113,3 +114,28 @@ def test_septuplets_of_other_videos_are_not_mixed(videos, tmp_path):
     assert set(before) - set((tmp_path / "data").rglob("*")) == {
         tmp_path / "data/cut.json"
     }
+
+
+def test_photographs_become_clips_of_a_moving_camera(tmp_path, capsys):
+    photographs = tmp_path / "photographs"
+    photographs.mkdir()
+    picture = np.random.default_rng(0).integers(0, 256, (600, 900, 3), np.uint8)
+    cv2.imwrite(str(photographs / "a.png"), picture)
+    arguments = ["--photographs", str(photographs), "--clips", "2"]
+    arguments += ["--data", str(tmp_path / "data"), "--codec", "mjpeg"]
+    prepare_compression.main([*arguments, "--quality", "4", "20"])
+    clips = septuplet_files.read_list(tmp_path / "data", "photographs")
+    assert clips == ["photograph_a/0001", "photograph_a/0002"]
+    read = functools.partial(septuplet_files.read_clip, tmp_path / "data")
+    for clip in clips:
+        clean, good, bad = (
+            read(name, clip) for name in ("sequences", "mjpeg_q4", "mjpeg_q20")
+        )
+        assert clean.shape == (7, 256, 256, 3)
+        # No two frames are the same: the camera moves.
+        assert (np.abs(np.diff(clean.astype(float), axis=0)).mean((1, 2, 3)) > 0).all()
+        assert cv2.PSNR(clean[3], good[3]) > cv2.PSNR(clean[3], bad[3])
+    assert (read("sequences", clips[0]) != read("sequences", clips[1])).any()
+    assert "mjpeg_q20: 2 clips" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="--photographs a folder.*none"):
+        prepare_compression.main(["--photographs", str(tmp_path / "none")])
