@@ -18,6 +18,7 @@ MOST_MODULES = 12
 NETWORKS = {"models", "backbones", "layers"}
 FILES = {"video", "storage"}
 MAY_IMPORT = {
+    "__main__": {"cli"},
     "cli": {"commands", "storage"},
     "commands": {"training", "tasks", "export", "inference", "presets", "data"}
     | {"metrics", "models", "weights"}
@@ -131,7 +132,7 @@ def test_every_room_is_on_the_map():
 
 def test_the_map_has_no_circle():
     order = list(graphlib.TopologicalSorter(MAY_IMPORT).static_order())
-    assert order[-1] == "cli"
+    assert order[-2:] == ["cli", "__main__"]
 
 
 def test_imports_point_one_way():

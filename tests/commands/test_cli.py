@@ -463,14 +463,16 @@ def test_a_reader_that_has_enough(videos, saved):
 
 def test_tensorflow_does_not_talk_into_the_command():
     """No more than with its log switched off, which its newest versions half ignore."""
-    script = Path(sys.executable).with_name("offkeras")
+    script = [Path(sys.executable).with_name("offkeras")]
+    module = [sys.executable, "-m", "offkeras"]
     variable = "TF_CPP_MIN_LOG_LEVEL"
     unset = {name: value for name, value in os.environ.items() if name != variable}
     default, silent = (
         subprocess.run(
-            [script, "--help"], env=env, capture_output=True, text=True, check=True
+            [*command, "--help"], env=env, capture_output=True, text=True, check=True
         )
-        for env in (unset, {**unset, variable: "3"})
+        for command, env in ((script, unset), (module, {**unset, variable: "3"}))
     )
     assert len(default.stderr.splitlines()) == len(silent.stderr.splitlines())
+    assert default.stdout == silent.stdout
     assert all(name in default.stdout for name in COMMANDS)
