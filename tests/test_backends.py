@@ -54,9 +54,8 @@ def expected(folder):
     return forward("tensorflow", folder)
 
 
-@pytest.mark.parametrize(
-    "backend", [pytest.param("jax", marks=pytest.mark.slow), "torch"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_backend(backend, folder, expected):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")

@@ -1,7 +1,7 @@
 """The README, CONTRIBUTING and docs/: what stands in a block of code is run.
 
-Blocks of Python run page by page, in one namespace. Lines for a shell are parsed by
-the parsers of their commands, and run (slow). A block that cannot run here says why
+Blocks of Python run page by page, in one namespace (slow). Lines for a shell are parsed
+by the parsers of their commands, and run (slow). A block that cannot run here says why
 in a line before it, `<!-- not run: needs a GPU -->`; its lines are parsed all the same.
 """
 
@@ -117,13 +117,8 @@ def in_a_folder(tmp_path, monkeypatch):
         shutil.copytree(folder, Path("runs", run))
 
 
-@pytest.mark.parametrize(
-    "page",
-    [
-        page if page == "README.md" else pytest.param(page, marks=pytest.mark.slow)
-        for page in pages("python")
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("page", pages("python"))
 def test_the_python_of_a_page_runs(page, in_a_folder):
     keras.utils.set_random_seed(0)
     names = {}

@@ -14,6 +14,7 @@ def options(tmp_path):
     return benchmark.parse([*arguments, "--steps", "2", "--batch", "2"])
 
 
+@pytest.mark.slow
 def test_the_cheap_cases_on_two_tiny_videos(options, tmp_path, monkeypatch):
     cases.write_videos(tmp_path / "many", videos=2, frames=8)
     paths = [str(path) for path in (tmp_path / "many").rglob("*.avi")]

@@ -16,7 +16,13 @@ from tests.export import tiny_models
 
 @pytest.mark.parametrize(
     "task",
-    ["recognizer", "restorer", pytest.param("detector", marks=pytest.mark.slow)],
+    [
+        "restorer",
+        *(
+            pytest.param(task, marks=pytest.mark.slow)
+            for task in ("recognizer", "detector")
+        ),
+    ],
 )
 def test_signatures_labels_and_builtin_operators(task, exported):
     path = exported(task, "litert_float32")

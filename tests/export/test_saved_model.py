@@ -82,7 +82,16 @@ def test_answers_with_tensorflow_alone(exported, tmp_path):
             np.testing.assert_allclose(answers[key], value, rtol=0, atol=atol)
 
 
-@pytest.mark.parametrize("task", tiny_models.TASKS)
+@pytest.mark.parametrize(
+    "task",
+    [
+        "restorer",
+        *(
+            pytest.param(task, marks=pytest.mark.slow)
+            for task in ("recognizer", "detector")
+        ),
+    ],
+)
 def test_warm_up_records_are_requests_that_the_signatures_answer(task, exported):
     version = exported(task, "saved_model")
     loaded = tf.saved_model.load(str(version))

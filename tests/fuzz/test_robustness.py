@@ -9,14 +9,14 @@ from tests.fuzz import readers as hostile_readers
 
 
 def test_a_part_of_the_cases(tmp_path):
-    """One of forty: none may end in anything but a result or a sentence."""
+    """One of eighty: none may end in anything but a result or a sentence."""
     complaints = []
-    rows = robustness.measure(every=40, report=complaints.append)
+    rows = robustness.measure(every=80, report=complaints.append)
     assert complaints == []
-    assert sum(row["cases"] for row in rows) >= 100
+    assert sum(row["cases"] for row in rows) >= 50
     assert len({row["kind"] for row in rows}) == len(hostile_readers.READERS)
-    assert sum(row["results"] for row in rows) >= 10
-    assert sum(row["errors"] for row in rows) >= 50
+    assert sum(row["results"] for row in rows) >= 5
+    assert sum(row["errors"] for row in rows) >= 25
     for row in rows:
         assert row["cases"] == row["results"] + row["errors"]
         assert float(row["max_seconds"]) < robustness.SECONDS

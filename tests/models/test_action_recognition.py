@@ -303,7 +303,9 @@ def build_off(variant):
     [
         (build_tsn, OUTPUTS[:1], 0.05),
         (lambda: build_off("paper"), OUTPUTS[1:], 0.01),
-        (lambda: build_off("released"), OUTPUTS[1:], 0.01),
+        pytest.param(
+            *(lambda: build_off("released"), OUTPUTS[1:], 0.01), marks=pytest.mark.slow
+        ),
     ],
     ids=["tsn", "paper", "released"],
 )

@@ -46,6 +46,7 @@ def config_of(path):
         return json.loads(archive.read(CONFIG))
 
 
+@pytest.mark.slow
 def test_shipped_models_name_modules_that_have_moved():
     """Their classes are found by registered names, by Keras too."""
     paths = sorted(Path("savedmodels").glob("*/*.keras"))

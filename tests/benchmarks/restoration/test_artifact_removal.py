@@ -37,6 +37,7 @@ def test_every_case_has_a_row(rows):
     assert len(rows) == 1 + 9
 
 
+@pytest.mark.slow
 def test_flop(rows):
     """667,008 multiply-adds a pixel for DnCNN; OFF as computed by hand."""
     dncnn = find(rows, "DnCNN", "0")

@@ -116,6 +116,7 @@ def found_class(path):
     return sorted(COUNTS).index(path.split("/")[-2])
 
 
+@pytest.mark.slow
 def test_a_rendered_set_is_trained_on_as_a_folder_is(tmp_path, capsys):
     cli.main(
         ["train", "appearance_motion", "--output", str(tmp_path / "run")]

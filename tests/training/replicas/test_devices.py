@@ -49,6 +49,7 @@ def steps(tmp_path_factory):
     return np.load(path, allow_pickle=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "case",
     [
@@ -85,6 +86,7 @@ def test_mixed_precision_on_two_replicas(steps, precision):
     assert np.isfinite(steps[f"{precision}/2/weights"]).all()
 
 
+@pytest.mark.slow
 def test_replicas_have_dropout_of_their_own(steps):
     """It is a function of the epoch; what else is drawn is the same on all."""
     for kind in ("dropout", "noise"):

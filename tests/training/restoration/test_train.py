@@ -138,7 +138,7 @@ def test_the_defaults_are_the_papers():
     o = artifact_removal.Options()
     assert (o.learning_rate, o.epochs, o.batch_size) == (5e-4, 50, 28)
     assert (o.initialization, o.crop, o.all_targets) == ("he", 0, False)
-    assert (o.augment, o.train) == (False, "train")
+    assert (o.augment, o.train) == (False, ("train",))
     assert artifact_removal.PRESETS["paper"]["initialization"] == "xavier"
     assert artifact_removal.make_model(o).count_params() == 1_041_411
 
