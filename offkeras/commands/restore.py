@@ -19,14 +19,14 @@ def add_parser(commands):
         description="Writes videos with fewer compression artifacts; size, "
         "time stamps, colours and sound stay. Of several videos those that are there "
         "already are passed over.",
-        epilog="example: offkeras restore old.mp4 --model mpeg4_low --output new.mp4",
+        epilog="example: offkeras restore old.mp4 --output new.mp4",
     )
     add_videos(parser, cameras=False)
     parser.add_argument(
         "--model",
-        required=True,
         help="name of a trained model (jpeg2000_q40, mpeg4_low ...), output folder of "
-        "a training, or .keras file",
+        "a training, or .keras file (default: the one that comes along for the codec "
+        "of the video)",
     )
     parser.add_argument(
         "--output",
@@ -92,15 +92,22 @@ def run(arguments):
     jobs = make_jobs(arguments, {"output": _suffix})
     if arguments.preview and any(map(_is_folder, jobs)):
         raise ValueError("--preview is for video files, not for folders of images.")
-    trained = inference.trained_model(arguments.model, "model")
-    model = trained.load()
+    if not arguments.model and any(map(_is_folder, jobs)):
+        raise ValueError("A folder of images needs --model: a picture names no codec.")
+    given = arguments.model and inference.trained_model(arguments.model, "model")
+    loaded = {}
 
     def work(job):
         start, output = time.perf_counter(), job.outputs["output"]
+        trained = given or inference.restorer_for(job.source)
+        if not given:
+            print(f"{job.source}: {trained.path.parent.name} restores it")
         worth = None
         if arguments.if_better:
             worth = inference.WorthRestoring(trained.defaults.get("quantisers"))
-        count = _restore(arguments, job, model, worth)
+        if trained.path not in loaded:
+            loaded[trained.path] = trained.load()
+        count = _restore(arguments, job, loaded[trained.path], worth)
         seconds = time.perf_counter() - start
         print(
             f"{output}: {count} frames in {seconds:.1f} s, "

@@ -14,6 +14,7 @@ from .drawing.detections import draw_detections
 from .drawing.motion import draw_motion, motion_maps
 from .drawing.plots import draw_confusion_matrix, draw_restoration
 from .drawing.predictions import draw_predictions
+from .restoration.choice import restorer_for
 from .restoration.images import restore_images
 from .restoration.videos import restore, restore_file, restore_preview
 from .restoration.worth import WorthRestoring
@@ -65,5 +66,6 @@ __all__ = [
     "restore_file",
     "restore_images",
     "restore_preview",
+    "restorer_for",
     "trained_model",
 ]

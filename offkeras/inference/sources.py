@@ -153,7 +153,7 @@ def measure(source):
         return None, FPS
     if not isinstance(source, Isolated) and pathlib.Path(source).is_dir():
         return len(find_images(source)), FPS
-    info = _probe(source)
+    info = probe_source(source)
     return info.num_frames, info.fps
 
 
@@ -163,12 +163,12 @@ def look_of(source):
         not isinstance(source, Isolated) and pathlib.Path(source).is_dir()
     ):
         return Look(FPS)
-    info = _probe(source)
+    info = probe_source(source)
     return Look(info.fps, info.aspect, info.coding)
 
 
-def _probe(source):
-    """The `VideoInfo` of a video file."""
+def probe_source(source):
+    """The `VideoInfo` of a video file, see `iterate_source`."""
     if isinstance(source, Isolated):
         return isolated.probe(source.path)
     return probe(source)

@@ -13,6 +13,7 @@ import fractions
 import json
 import math
 import os
+import re
 import select
 import signal
 import struct
@@ -121,13 +122,15 @@ def probe(
     return info
 
 
-def _info(path, num_frames, height, width, fps, aspect, tags):
+def _info(path, num_frames, height, width, fps, aspect, tags, codec):
     """The `VideoInfo` of an answer."""
     num_frames, height, width = map(int, (num_frames, height, width))
     aspect = None if aspect is None else fractions.Fraction(*map(int, aspect))
     coding = None if tags is None else Coding("yuv420p", *map(int, tags))
     if coding is not None and not coding.is_known():
         raise ValueError("unknown colours")
+    if codec is not None and not re.fullmatch(r"\w{1,40}", codec):  # it is printed
+        raise ValueError("no name of a codec")
     fps = float(fps)
     return VideoInfo(
         str(path),
@@ -138,6 +141,7 @@ def _info(path, num_frames, height, width, fps, aspect, tags):
         duration=num_frames / fps,
         aspect=aspect,
         coding=coding,
+        codec=codec,
     )
 
 
@@ -146,6 +150,7 @@ def _send_info(channel, path, **limits):
     aspect = info.aspect and info.aspect.as_integer_ratio()
     tags = info.coding and info.coding[1:]  # all but the pixel format
     answer = [info.num_frames, info.height, info.width, info.fps, aspect, tags]
+    answer.append(info.codec)
     channel.write_text(TEXT, json.dumps(answer))
 
 
