@@ -12,8 +12,8 @@ def add_parser(commands):
     parser = commands.add_parser(
         "classify",
         help="label the actions in videos",
-        description="Tells the action in every window of a video, or of a video as a "
-        "whole, as text, JSON lines, CSV or an annotated video.",
+        description="Tells the action in every window of a video, in every shot, or of "
+        "a video as a whole, as text, JSON lines, CSV or an annotated video.",
         epilog="example: offkeras classify walk.mp4 --output out.mp4",
     )
     add_videos(parser)
@@ -23,8 +23,27 @@ def add_parser(commands):
         help="name of a trained model, output folder of a training, or .keras file "
         "(default: moving_camera)",
     )
-    parser.add_argument(
+    parts = parser.add_mutually_exclusive_group()
+    parts.add_argument(
         "--whole", action="store_true", help="one label per video, from 25 segments"
+    )
+    parts.add_argument(
+        "--shots",
+        action="store_true",
+        help="a list of shots: cuts are found, and each shot gets a label, or several "
+        "where its label changes for good",
+    )
+    parser.add_argument(
+        "--smooth",
+        type=float,
+        help="with --shots: seconds over which the probabilities of windows are "
+        "averaged before their labels are compared (default: 1)",
+    )
+    parser.add_argument(
+        "--shortest",
+        type=float,
+        help="with --shots: seconds that a label must last, or what has it goes to a "
+        "neighbour (default: 1)",
     )
     parser.add_argument(
         "--segments", type=int, help="frames in a window (default: the model's, or 7)"
@@ -50,13 +69,11 @@ def run(arguments):
     from offkeras import inference
     from offkeras.models.task import OFF_OUTPUTS
 
-    useless = ("interval", "hop", "output", "isolated") if arguments.whole else ()
-    for option in useless:
-        if getattr(arguments, option) not in (None, False):
-            raise ValueError(f"--whole has no use for --{option}.")
+    _check_useless(arguments)
     jobs = make_jobs(arguments, {**SUFFIXES, "output": ".mp4"})
-    files = ResultFiles(arguments, "classify")
+    files = ResultFiles(arguments, "shots" if arguments.shots else "classify")
     trained = inference.trained_model(arguments.model, "recognizer")
+    shot_options = _shot_options(arguments, trained) if arguments.shots else None
     recognizer = trained.load()
     names = trained.class_names or [
         str(label) for label in range(recognizer.output[OFF_OUTPUTS[-1]].shape[-1])
@@ -74,7 +91,10 @@ def run(arguments):
                 if not quiet:
                     _print(prediction, names)
 
-            if arguments.whole:
+            if arguments.shots:
+                found = inference.shots(job.source, recognizer, **shot_options)
+                _report_shots(job, found, write, names, quiet)
+            elif arguments.whole:
                 segments = {"total_segments": arguments.segments or 25}
                 report(inference.classify_video(job.source, recognizer, **segments))
             else:
@@ -84,6 +104,63 @@ def run(arguments):
                 job.show(inference.draw_predictions, stream, names)
 
     run_jobs(jobs, work)
+
+
+def _check_useless(arguments):
+    """Refuses options that the way of classifying has no use for."""
+    way, useless = "classify without --shots", ("smooth", "shortest")
+    if arguments.whole:
+        way, useless = "--whole", (*useless, "interval", "hop", "output", "isolated")
+    if arguments.shots:
+        way, useless = "--shots", ("hop", "output")
+    for option in useless:
+        if getattr(arguments, option) not in (None, False):
+            raise ValueError(f"{way} has no use for --{option}.")
+
+
+def _shot_options(arguments, trained):
+    """Options of `inference.shots`."""
+    options = _window(arguments, trained.defaults)
+    del options["hop"]
+    if options["interval"] is None:
+        raise ValueError(
+            f"Expected --interval with --shots: the model {arguments.model} does not "
+            "say how far apart the frames are that it was trained on."
+        )
+    for name in ("smooth", "shortest"):
+        if getattr(arguments, name) is not None:
+            options[name] = getattr(arguments, name)
+    return options
+
+
+def _report_shots(job, shots, write, names, quiet):
+    """Writes the shots of a video, or prints them as well."""
+    from offkeras import inference
+
+    heading = "shot  start        end          confidence  label"
+    for shot in shots:
+        write(inference.shot_row(job.source, shot, names))
+        if quiet:
+            continue
+        if heading:
+            print(heading)
+            heading = None
+        told = (" " * 10, f"({shot.reason})")
+        if shot.label is not None:
+            told = (f"{shot.confidence:10.1%}", names[shot.label])
+        print(
+            f"{shot.number:4}  {_clock(shot.start)}  {_clock(shot.end)}",
+            *told,
+            sep="  ",
+            flush=True,
+        )
+
+
+def _clock(seconds):
+    """Seconds as h:mm:ss.mmm."""
+    minutes, milliseconds = divmod(round(1000 * seconds), 60_000)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{milliseconds / 1000:06.3f}"
 
 
 def _window(arguments, defaults):

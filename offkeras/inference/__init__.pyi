@@ -1,5 +1,4 @@
 from .classification import (
-    Prediction,
     classify,
     classify_frames,
     classify_video,
@@ -14,6 +13,7 @@ from .drawing.detections import draw_detections
 from .drawing.motion import draw_motion, motion_maps
 from .drawing.plots import draw_confusion_matrix, draw_restoration
 from .drawing.predictions import draw_predictions
+from .film.shots import Shot, shots
 from .restoration.choice import restorer_for
 from .restoration.images import restore_images
 from .restoration.videos import restore, restore_file, restore_preview
@@ -24,11 +24,13 @@ from .results import (
     frame_row,
     json_writer,
     read_confusion,
+    shot_row,
 )
 from .serving import GrpcClient, RestClient, ServingError
 from .sources import Camera, Isolated, iterate_source, measure
 from .tracks import Tracker
 from .trained import TrainedModel, model_names, trained_model
+from .windows import Prediction
 
 __all__ = [
     "Camera",
@@ -38,6 +40,7 @@ __all__ = [
     "Prediction",
     "RestClient",
     "ServingError",
+    "Shot",
     "Tracker",
     "TrainedModel",
     "WorthRestoring",
@@ -67,5 +70,7 @@ __all__ = [
     "restore_images",
     "restore_preview",
     "restorer_for",
+    "shot_row",
+    "shots",
     "trained_model",
 ]

@@ -5,14 +5,19 @@ JSON lines have an object a window of `classify`
     {"video": "a.mp4", "start": 0.0, "time": 0.5, "label": "walk", "confidence": 0.9,
      "probabilities": {"walk": 0.9, "run": 0.1}}
 
+an object a shot of `classify --shots` (one without a label has a reason instead)
+
+    {"video": "a.mp4", "shot": 1, "start": 0.0, "end": 2.4, "label": "walk",
+     "confidence": 0.9, "reason": null, "probabilities": {"walk": 0.9, "run": 0.1}}
+
 and an object a frame of `detect`
 
     {"video": "a.mp4", "time": 0.04, "objects":
         [{"track": 1, "label": "disc", "score": 0.8, "box": [x1, y1, x2, y2]}]}
 
-CSV has a row a window, without the probabilities, or a row an object. Times are in
-seconds, boxes in pixels of the video, right and lower edges exclusive. Objects of one
-track are one object; every video counts its tracks from 1.
+CSV has a row a window or a shot, without the probabilities, or a row an object. Times
+are in seconds, boxes in pixels of the video, right and lower edges exclusive. Objects
+of one track are one object; every video counts its tracks from 1.
 """
 
 import csv
@@ -26,21 +31,41 @@ from offkeras.models.task import FUSED, fuse_scores
 
 COLUMNS = {
     "classify": ("video", "start", "time", "label", "confidence"),
+    "shots": ("video", "shot", "start", "end", "label", "confidence", "reason"),
     "detect": ("video", "time", "track", "label", "score", "x1", "y1", "x2", "y2"),
 }
 
 
 def action_row(video, prediction, class_names):
     """A `Prediction` as an object for JSON."""
-    probabilities = zip(class_names, prediction.probabilities, strict=True)
     return {
         "video": str(video),
         "start": round(prediction.start, 6),
         "time": round(prediction.timestamp, 6),
         "label": class_names[prediction.label],
         "confidence": round(prediction.confidence, 6),
-        "probabilities": {name: round(float(p), 6) for name, p in probabilities},
+        "probabilities": _named(prediction.probabilities, class_names),
     }
+
+
+def shot_row(video, shot, class_names):
+    """A `Shot` as an object for JSON."""
+    known = shot.label is not None
+    return {
+        "video": str(video),
+        "shot": shot.number,
+        "start": round(shot.start, 6),
+        "end": round(shot.end, 6),
+        "label": class_names[shot.label] if known else None,
+        "confidence": round(shot.confidence, 6) if known else None,
+        "reason": shot.reason,
+        "probabilities": _named(shot.probabilities, class_names) if known else None,
+    }
+
+
+def _named(probabilities, class_names):
+    pairs = zip(class_names, probabilities, strict=True)
+    return {name: round(float(p), 6) for name, p in pairs}
 
 
 def frame_row(video, found, class_names):
@@ -91,7 +116,7 @@ def csv_writer(file, command):
 
     Args:
         file: text file, opened with `newline=""`.
-        command: `"classify"` or `"detect"`.
+        command: `"classify"`, `"shots"` or `"detect"`.
     """
     writer = csv.DictWriter(file, COLUMNS[command], extrasaction="ignore")
     writer.writeheader()

@@ -6,7 +6,7 @@ import pathlib
 import tensorflow as tf
 
 from offkeras.data.actions.labelled_videos import finish
-from offkeras.data.augment import center_crop, evaluation_size
+from offkeras.data.augment import EVALUATION_SCALE, center_crop, evaluation_size
 from offkeras.inference.sources import Camera, Isolated, Timed, iterate_source
 from offkeras.video import optical_flow
 from offkeras.video.vectors.reading import iterate_fields
@@ -91,14 +91,20 @@ class SegmentStream:
     @property
     def lead(self):
         """Frames before the one at which the first segment ends."""
-        is_motion = self.kind.images != ("rgb",)
-        return self.kind.frames_per_segment - 1 + is_motion
+        return self.kind.frames_per_segment - 1 + self._is_motion
+
+    @property
+    def _is_motion(self):
+        return self.kind.images != ("rgb",)
 
     def add(self, seconds, image):
-        """Takes what `iterate_images` yields of a frame."""
-        self.times.append(seconds)
-        if image is not None:
+        """Takes what `iterate_images` yields of a frame.
+
+        Motion that leads to the first frame is none of the segment's.
+        """
+        if self.times or not self._is_motion:
             self.images.append(image)
+        self.times.append(seconds)
 
     @property
     def times_of_ends(self):
@@ -107,6 +113,15 @@ class SegmentStream:
 
     def segment(self):
         """The segment that ends at the last frame, `(1, size, size, C)`."""
-        crops = [center_crop(image[None], self.size) for image in self.images]
+        crops = [_crop(image, self.size) for image in self.images]
         # K times (1, H, W, C) -> (1, H, W, K * C)
         return finish(tf.concat(crops, axis=-1), self.kind)
+
+
+def _crop(image, size):
+    """`center_crop`; of what is scaled already the same, for much less."""
+    height, width = image.shape[:2]
+    if min(height, width) != round(size * EVALUATION_SCALE):
+        return center_crop(image[None], size)
+    top, left = (height - size) // 2, (width - size) // 2
+    return image[None, top : top + size, left : left + size]

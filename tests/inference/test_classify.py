@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from offkeras import data, inference, modalities
+from offkeras.inference import segments
 from tests.support.recognizer import SIZE, small_recognizer
 
 NAMES = ("a", "b", "c")
@@ -71,7 +72,7 @@ def test_windows_equal_the_model_on_their_frames(interval, hop, recognizer, shor
 @pytest.mark.parametrize("hop, passes", [(4, 20), (3, 39), (14, 9)])
 def test_the_backbone_sees_a_segment_once(hop, passes, recognizer, short, monkeypatch):
     """All even frames; all but frame 1; 0 2 4, 14 16 18, 28 30 32."""
-    module = importlib.import_module("offkeras.inference.classification")
+    module = importlib.import_module("offkeras.inference.windows")
     seen = []
 
     def scores(frame, state):
@@ -81,7 +82,7 @@ def test_the_backbone_sees_a_segment_once(hop, passes, recognizer, short, monkey
             logits["off_3"] = tf.zeros((1, 3))
         return logits, {"state_off_layer_1": frame}
 
-    monkeypatch.setattr(module, "_segment_scores", lambda recognizer: scores)
+    monkeypatch.setattr(module, "segment_scores", lambda recognizer: scores)
     options = dict(num_segments=3, interval=2, hop=hop)
     list(inference.classify(short, recognizer, **options))
     assert len(seen) == passes
@@ -116,6 +117,16 @@ def test_a_whole_video_is_tested_as_in_training(
         0,
         pytest.approx((24 if total_segments == 25 else 39) / 10),
     )
+
+
+def test_a_crop_of_what_is_scaled_already_is_the_same():
+    """Sizes with and without spare pixels that are odd."""
+    noise = np.random.default_rng(0).integers(0, 256, (37, 50, 3), np.uint8)
+    for image in (noise, noise.swapaxes(0, 1)):
+        stream = segments.SegmentStream(modalities.find("rgb"), SIZE)
+        stream.add(0.0, image)
+        expected = data.center_crop(image[None], SIZE)
+        np.testing.assert_array_equal(stream.segment(), expected)
 
 
 def test_the_released_variant(short):

@@ -21,7 +21,7 @@ class ResultFiles:
 
     Args:
         arguments: with `json` and `csv`.
-        command: `"classify"` or `"detect"`.
+        command: key of `results.COLUMNS`.
 
     Raises:
         ValueError: if both are to go to stdout.

@@ -14,6 +14,7 @@ import numpy as np
 from offkeras.data.restoration import septuplet_files
 from offkeras.data.sample_videos import sample_video
 from offkeras.data.synthetic import moving_windows
+from offkeras.video.small import cuts
 
 # Split -> frames between two clips and (file, first frame, end frame). Clips that
 # begin 5 frames apart show every frame once among their frames 2..6.
@@ -37,10 +38,6 @@ OWN_SIZE = ("carphone_pristine.mp4",)
 # of which a clip is seven: it moves by 4 pixels per frame at most.
 PHOTOGRAPH, PATH = 256, 60
 
-# Mean change of brightness between two frames, out of 255, at 1/8 of the
-# resolution: 48 and more at the cuts of bikes.mp4, 22 and less elsewhere.
-CUT = 35
-
 
 def cut_septuplets(frames, *, stride=septuplet_files.LENGTH):
     """Cuts a video into clips of seven frames, none across a scene cut.
@@ -55,8 +52,8 @@ def cut_septuplets(frames, *, stride=septuplet_files.LENGTH):
     clip, skip = [], 0
     previous = None
     for frame in frames:
-        small = _thumbnail(frame)
-        if previous is not None and np.abs(small - previous).mean() > CUT:
+        small = cuts.blocks(frame)
+        if previous is not None and cuts.is_cut(previous, small):
             clip, skip = [], 0
         previous = small
         if skip:
@@ -66,13 +63,6 @@ def cut_septuplets(frames, *, stride=septuplet_files.LENGTH):
         if len(clip) == septuplet_files.LENGTH:
             yield np.stack(clip)
             clip, skip = clip[stride:], max(stride - septuplet_files.LENGTH, 0)
-
-
-def _thumbnail(frame):
-    """Brightness of 8x8 blocks."""
-    height, width = (side // 8 * 8 for side in frame.shape[:2])
-    blocks = frame[:height, :width].reshape(height // 8, 8, width // 8, 8, 3)
-    return blocks.mean((1, 3, 4))
 
 
 def write_septuplets(root, video, frames, *, stride=septuplet_files.LENGTH):

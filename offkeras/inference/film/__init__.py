@@ -1,0 +1,1 @@
+"""The shots of a video: where they begin, and what each shows."""

@@ -1,0 +1,1 @@
+"""Small pictures of a video: enough to find its cuts, or for a network to look at."""
