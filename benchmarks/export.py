@@ -38,6 +38,7 @@ DETECTED = ("boxes", "scores", "classes")
 CASES = {
     "saved_model": ("savedmodel", {}),
     "onnx": ("onnx", {}),
+    "openvino": ("openvino", {}),
     **{f"litert_{kind}": ("litert", {"quantize": kind}) for kind in QUANTIZATIONS},
 }
 
@@ -139,9 +140,10 @@ def write_format(name, model, folder, shape, calibration):
 
 
 def megabytes(path):
-    """Size of a file, or of all files of a folder."""
-    files = [f for f in path.rglob("*") if f.is_file()] if path.is_dir() else [path]
-    return sum(file.stat().st_size for file in files) / 1e6
+    """Size of a model: of a file, or of all files of a folder."""
+    # The weights of OpenVINO lie beside the graph.
+    files = path.rglob("*") if path.is_dir() else (path, path.with_suffix(".bin"))
+    return sum(file.stat().st_size for file in files if file.is_file()) / 1e6
 
 
 def keras_runner(model, task):

@@ -21,7 +21,7 @@ def add_parser(commands):
         "export",
         help="write a trained model for servers, phones and GPUs, or half as large",
         description="Writes a trained model as a SavedModel for TF Serving, for "
-        "LiteRT, TensorRT or ONNX, or as a Keras model of half the size.",
+        "LiteRT, TensorRT, ONNX or OpenVINO, or as a Keras model of half the size.",
         epilog="example: offkeras export runs/demo --to litert --segments 4 --out demo",
     )
     parser.add_argument(
@@ -56,7 +56,7 @@ def add_parser(commands):
     parser.add_argument(
         "--signature",
         choices=("serving_default", "start", "step"),
-        help="what onnx and tensorrt hold (default: serving_default)",
+        help="what onnx, openvino and tensorrt hold (default: serving_default)",
     )
     parser.set_defaults(run=run)
 

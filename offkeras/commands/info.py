@@ -130,6 +130,16 @@ def _onnx():
     return f"onnx {onnx.__version__}, onnxruntime {onnxruntime.__version__}"
 
 
+def _openvino():
+    import numpy
+    import openvino
+    from openvino import opset13
+
+    x = opset13.parameter([1], numpy.float32)
+    openvino.compile_model(openvino.Model([opset13.relu(x)], [x]), "CPU")([[1.0]])
+    return openvino.__version__.partition("-")[0]
+
+
 def _av():
     import av
 
@@ -171,6 +181,7 @@ PARTS = {
     ),
     "LiteRT": (_litert, "pip install ai-edge-litert"),
     "ONNX": (_onnx, "pip install onnx tf2onnx onnxruntime"),
+    "OpenVINO": (_openvino, "pip install openvino"),
     "PyAV with H.264": (_av, "pip install av"),
     "OpenCV with TV-L1 flow": (_opencv, "pip install opencv-contrib-python-headless"),
     "FFmpeg with JPEG2000": (_ffmpeg, "pip install imageio-ffmpeg==0.6.0"),

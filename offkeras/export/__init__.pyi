@@ -3,6 +3,7 @@ from .formats import FORMATS
 from .to_keras import compact
 from .to_litert import litert
 from .to_onnx import onnx
+from .to_openvino import openvino
 from .to_saved_model import saved_model
 from .to_tensorrt import tensorrt
 
@@ -12,6 +13,7 @@ __all__ = [
     "compact",
     "litert",
     "onnx",
+    "openvino",
     "saved_model",
     "tensorrt",
 ]

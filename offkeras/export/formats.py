@@ -78,6 +78,12 @@ def _run_onnx(path, signature):  # of which a file holds one
     return lambda **inputs: dict(zip(names, session.run(None, inputs), strict=True))
 
 
+def _run_openvino(path, signature):  # of which a file holds one
+    from offkeras.export.to_openvino import runner
+
+    return runner(path)
+
+
 FORMATS = {
     "savedmodel": Format(
         write=_writer("saved_model"),
@@ -102,6 +108,13 @@ FORMATS = {
         options=(*SHAPE, "signature"),
         file="{signature}.onnx",
         needs=("onnx", "onnxruntime", "tf2onnx"),
+    ),
+    "openvino": Format(
+        write=_writer("openvino"),
+        run=_run_openvino,
+        options=(*SHAPE, "signature"),
+        file="{signature}.xml",
+        needs=("openvino",),
     ),
     "keras": Format(
         write=_writer("compact"), run=None, options=(), file="{kind}.keras"

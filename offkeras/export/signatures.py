@@ -112,6 +112,22 @@ def pick(served, signature):
     return served[signature]
 
 
+def next_state(model):
+    """A step that returns `next_state_*` for its `state_*`.
+
+    The names of a graph are unique in ONNX and OpenVINO, so that the new state needs
+    its own.
+    """
+    return keras.Model(
+        model.input,
+        {
+            f"next_{name}" if name in model.input else name: tensor
+            for name, tensor in model.output.items()
+        },
+        name=model.name,
+    )
+
+
 def modality_of(frames):
     """The modality of frames, by their channels; bytes where it is none of ours."""
     channels = frames.shape[-1]

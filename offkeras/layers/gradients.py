@@ -1,5 +1,7 @@
 """Gradients of features in x, y and t: what is orthogonal to their flow."""
 
+import itertools
+
 import keras
 from keras import ops
 
@@ -96,22 +98,38 @@ class Gradients(ConfiguredLayer):
 
     def gradients(self, reduced, training=None):
         """The gradients of features that are reduced already."""
+        if self.target is not None:
+            # (B, T, H, W, C) -> T times (B, H, W, C)
+            return self.of_frames(ops.unstack(reduced, axis=1), training=training)
         maps = []
         if self.spatial:
-            frames = (
-                earlier(reduced) if self.target is None else reduced[:, self.target]
-            )
-            spatial = self.spatial_gradient(frames)
+            spatial = self.spatial_gradient(earlier(reduced))
             maps.append(self.dropout(spatial, training=training))
-        if self.temporal and (self.target is None or reduced.shape[1] > 1):
-            temporal = self.temporal_difference(reduced)
-            if self.target is None:
-                maps.append(temporal)
-            else:
-                # (B, T-1, H, W, C) -> T-1 times (B, H, W, C)
-                maps += [temporal[:, t] for t in range(temporal.shape[1])]
+        if self.temporal:
+            maps.append(self.temporal_difference(reduced))
         # (B, T-1, H, W, 2*C), (B, T-1, H, W, C) -> (B, T-1, H, W, 3*C)
-        return ops.concatenate(maps, axis=-1) if len(maps) > 1 else maps[0]
+        return _joined(maps)
+
+    def of_frames(self, frames, training=None):
+        """The gradients of frames one by one: no tensor has a time axis.
+
+        Args:
+            frames: reduced features, a list of 4D tensors `(batch, height, width,
+                channels)`; without `target` two of them, a pair.
+            training: whether to drop spatial gradients.
+
+        Returns:
+            4D tensor `(batch, height, width, maps)`: with `target` what `call` gives
+            for the clip, without it what it gives for the pair.
+        """
+        maps = []
+        if self.spatial:
+            spatial = self.spatial_gradient(frames[self.target or 0])
+            maps.append(self.dropout(spatial, training=training))
+        if self.temporal:
+            maps += [after - before for before, after in itertools.pairwise(frames)]
+        # (B, H, W, 2*C), T-1 times (B, H, W, C) -> (B, H, W, (T+1)*C)
+        return _joined(maps)
 
     def compute_output_shape(self, input_shape):
         batch, segments, *size, channels = input_shape
@@ -121,3 +139,8 @@ class Gradients(ConfiguredLayer):
             return (batch, *size, maps * channels)
         pairs = None if segments is None else segments - 1
         return (batch, pairs, *size, (maps + self.temporal) * channels)
+
+
+def _joined(maps):
+    """Maps side by side in their channels."""
+    return ops.concatenate(maps, axis=-1) if len(maps) > 1 else maps[0]

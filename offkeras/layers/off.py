@@ -101,9 +101,7 @@ class OFF(Gradients):
 
     def between(self, memory, following):
         """What `call` makes of a frame and the next one, by what they keep."""
-        # 2 times (B, H, W, filters) -> (B, 2, H, W, filters)
-        pair = ops.stack([memory["reduced"], following["reduced"]], axis=1)
-        return self.gradients(pair)[:, 0]
+        return self.of_frames([memory["reduced"], following["reduced"]])
 
     def compute_output_shape(self, input_shape):
         *leading, _ = input_shape

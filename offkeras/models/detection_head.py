@@ -1,7 +1,7 @@
 """The two halves of R-FCN that follow the features."""
 
 import keras
-from keras import layers, ops
+from keras import ops
 
 from offkeras.layers import Detections, Proposals, PSRoIPooling
 
@@ -49,13 +49,10 @@ def detection_head(
     """
     features = keras.Input((None, None, channels), name="features")
     frames = keras.Input((None, None, None, 3), name="frames")
-    half = channels // 2
 
     # === Region proposals ===
     num_anchors = len(anchor_scales) * len(RATIOS)
-    class_map = _score_maps(features[..., :half], 2 * num_anchors, "rpn_class")
-    box_map = _score_maps(features[..., :half], 4 * num_anchors, "rpn_box")
-    rois, valid = Proposals(
+    proposals = Proposals(
         stride=stride,
         scales=anchor_scales,
         ratios=RATIOS,
@@ -63,16 +60,12 @@ def detection_head(
         num_proposals=num_proposals,
         dtype="float32",
         name="proposals",
-    )(class_map, box_map, frames)
+    )
 
     # === Position-sensitive scores ===
     bins = POOL_SIZE**2
-    class_maps = _score_maps(
-        features[..., half:], bins * (1 + num_classes), "class_maps"
-    )
-    box_maps = _score_maps(features[..., half:], bins * 4, "box_maps")
-    pool = {
-        name: PSRoIPooling(
+    pools = [
+        PSRoIPooling(
             POOL_SIZE,
             spatial_scale=1 / stride,
             method=pooling,
@@ -80,19 +73,61 @@ def detection_head(
             name=name,
         )
         for name in ("pool_classes", "pool_boxes")
-    }
+    ]
     detections = Detections(
         max_detections=max_detections, dtype="float32", name="detections"
-    )(
-        vote(pool["pool_classes"](class_maps, rois)),
-        vote(pool["pool_boxes"](box_maps, rois)),
-        rois,
-        valid,
+    )
+
+    # === Functional Model ===
+    layers = [
+        _score_maps(2 * num_anchors, "rpn_class"),
+        _score_maps(4 * num_anchors, "rpn_box"),
+        _score_maps(bins * (1 + num_classes), "class_maps"),
+        _score_maps(bins * 4, "box_maps"),
+        *(proposals, *pools, detections),
+    ]
+    layers = {layer.name: layer for layer in layers}
+    detections = _detect(
+        layers.__getitem__,
+        features,
         frames,
+        lambda pool, maps, rois: vote(pool(maps, rois)),
     )
     return keras.Model(
         {"features": features, "frames": frames}, detections, name="head"
     )
+
+
+def detect_in_frame(head, features, frame):
+    """What a head finds in one frame, with no tensor of more than four axes.
+
+    Args:
+        head: as `detection_head` returns it.
+        features: `(batch, rows, columns, channels)`.
+        frame: `(batch, height, width, 3)`, of which the size alone is used.
+
+    Returns:
+        The dict of `layers.Detections`.
+    """
+
+    def pool_and_vote(pool, maps, rois):
+        # It has no weights, so another layer does as well.
+        return PSRoIPooling.from_config({**pool.get_config(), "vote": True})(maps, rois)
+
+    return _detect(head.get_layer, features, frame, pool_and_vote)
+
+
+def _detect(layer, features, frames, pool_and_vote):
+    """From features to detections by the layers of these names."""
+    half = features.shape[-1] // 2
+    first, second = features[..., :half], features[..., half:]
+    class_map, box_map = layer("rpn_class")(first), layer("rpn_box")(first)
+    rois, valid = layer("proposals")(class_map, box_map, frames)
+    logits, deltas = (
+        pool_and_vote(layer(f"pool_{name}"), layer(maps)(second), rois)
+        for name, maps in (("classes", "class_maps"), ("boxes", "box_maps"))
+    )
+    return layer("detections")(logits, deltas, rois, valid, frames)
 
 
 def vote(pooled):
@@ -100,7 +135,5 @@ def vote(pooled):
     return ops.mean(pooled, axis=(2, 3))
 
 
-def _score_maps(features, channels, name):
-    return layers.Conv2D(channels, 1, kernel_initializer=INITIALIZER, name=name)(
-        features
-    )
+def _score_maps(channels, name):
+    return keras.layers.Conv2D(channels, 1, kernel_initializer=INITIALIZER, name=name)

@@ -1,13 +1,18 @@
 """Any model one frame at a time."""
 
+import itertools
+
 import keras
 
-from offkeras.layers import OFF
+from offkeras.layers import OFF, FoldTime, Gradients, SegmentConsensus, UnfoldTime
 from offkeras.models import task
+from offkeras.models.detection_head import detect_in_frame
 from offkeras.models.motion import MOTION_LAYERS
-from offkeras.models.object_detection import fuse_inputs
+from offkeras.models.object_detection import FRAMES, fuse_inputs
 
 MOTION = (OFF, *MOTION_LAYERS.values())
+# What a recognizer does with the segments of a clip, and not with one frame.
+OF_CLIPS = (FoldTime, UnfoldTime, SegmentConsensus)
 
 
 def has_state(model):
@@ -32,7 +37,8 @@ def streaming(model):
 
     The state holds what was computed for earlier frames, their reduced features
     above all, so that a frame costs one pass of the backbone, or of the head of a
-    restorer. Both models share the layers, and so the weights, of `model`.
+    restorer. Both models share the layers, and so the weights, of `model`, and have no
+    tensor of more than four axes, since the GPUs and NPUs of phones take no others.
 
     - **Recognizer**: `start` returns `appearance` beside the state, a step
       `appearance` of its frame and `off_1`, `off_2` and `off_3` of the pair that it
@@ -90,11 +96,9 @@ def streaming(model):
 
 def _recognizer(model, frame):
     head, tail = _split(model)
-    features = head(frame[:, None])  # (B, H, W, C) -> (B, 1, H, W, C)
-    appearance = {task.APPEARANCE: features.pop(task.APPEARANCE)}
-    layers = {name: model.get_layer(name) for name in features}
-    # (B, 1, H, W, C) -> (B, H, W, C)
-    maps = {name: features[name][:, 0] for name in layers}
+    maps = head(frame)
+    appearance = {task.APPEARANCE: maps.pop(task.APPEARANCE)}
+    layers = {name: model.get_layer(name) for name in maps}
     first = {name: layer.remember(maps[name]) for name, layer in layers.items()}
     state = _inputs(_by_layer(first))
     memory = {
@@ -104,10 +108,8 @@ def _recognizer(model, frame):
     following = {
         name: layer.remember(maps[name], memory[name]) for name, layer in layers.items()
     }
-    # (B, H, W, C) -> (B, 1, H, W, C)
     motion = [
-        layer.between(memory[name], following[name])[:, None]
-        for name, layer in layers.items()
+        layer.between(memory[name], following[name]) for name, layer in layers.items()
     ]
     first, following = (_named(_by_layer(kept)) for kept in (first, following))
     outputs = {**tail(motion), **appearance, **following}
@@ -129,27 +131,31 @@ def _key(name, key, kept):
 
 
 def _split(recognizer):
-    """The recognizer before and after its motion layers, for any number of segments."""
+    """The recognizer of one frame before its motion layers, and after them."""
     features, motion = {}, []
 
     def call(layer, *args, **kwargs):
-        output = layer(*args, **kwargs)
-        if isinstance(layer, MOTION):
-            features[layer.name] = args[0]
-            motion.append(output)
-        return output
+        if isinstance(layer, OF_CLIPS):
+            return args[0]
+        if not isinstance(layer, MOTION):
+            return layer(*args, **kwargs)
+        features[layer.name] = args[0]
+        # Of the shape of what it will be: that of two frames.
+        kept = layer.remember(args[0])
+        motion.append(layer.between(kept, kept))
+        return motion[-1]
 
-    frames = keras.Input((None, *recognizer.input["frames"].shape[2:]), name="frames")
+    frame = keras.Input(recognizer.input["frames"].shape[2:], name="frames")
     outputs = dict(
         keras.models.clone_model(
             recognizer,
-            {"frames": frames},
+            {"frames": frame},
             clone_function=lambda layer: layer,
             call_function=call,
         ).output
     )
     appearance = outputs.pop(task.APPEARANCE)
-    head = keras.Model(frames, {task.APPEARANCE: appearance, **features}, name="head")
+    head = keras.Model(frame, {task.APPEARANCE: appearance, **features}, name="head")
     return head, keras.Model(motion, outputs, name="tail")
 
 
@@ -162,12 +168,14 @@ def _restorer(model, frame):
     if model.input["frames"].shape[1] == 2:
         first = following = {"reduced_0": reduced}
         state = _inputs(first)
-        restored = tail({**target, **state})
+        inputs = {**target, **state}
     else:
         first = {"reduced_0": reduced, **target}
         state = _inputs(first)
-        restored = tail({"reduced_2": reduced, **state})
+        inputs = {"reduced_2": reduced, **state}
         following = {"reduced_0": state["reduced_1"], **target}
+    stacked = sorted(name for name in inputs if name.startswith("reduced_"))
+    restored = _frame_by_frame(tail, inputs, {"off": stacked})
     return _named(first), _named(state), {**restored, **_named(following)}
 
 
@@ -177,11 +185,38 @@ def _detector(model, frame):
     features = extract({"frame": frame})
     reduced = reduce({level: features[level] for level in reduce.input})
     state = _inputs(reduced)
-    fused = fuse(fuse_inputs(features, reduced, state))
-    # (B, H, W, 3) -> (B, 1, H, W, 3)
-    detections = head({"frames": frame[:, None], **fused})
+    fused = _frame_by_frame(
+        fuse,
+        fuse_inputs(features, reduced, state),
+        {f"off_{level}": [f"{name}_{level}" for name in FRAMES] for level in reduced},
+    )
+    detections = detect_in_frame(head, fused["features"], frame)
     first = _named(reduced)
     return first, _named(state), {**detections, **first}
+
+
+def _frame_by_frame(model, inputs, stacked):
+    """The outputs of a model without the stacks of frames that are in it.
+
+    Args:
+        model: a `keras.Model` with `Gradients` of stacked inputs.
+        inputs: dict of what it takes.
+        stacked: dict from the names of these layers to lists of names of inputs.
+    """
+    if not any(isinstance(layer, Gradients) for layer in model.layers):
+        return model(inputs)  # of files from before that layer: nothing is stacked
+    layers = [model.get_layer(name) for name in stacked]
+    others = sorted(inputs.keys() - {*itertools.chain(*stacked.values())})
+    after = keras.Model(
+        [layer.output for layer in layers] + [model.input[name] for name in others],
+        model.output,
+        name=model.name,
+    )
+    gradients = [
+        layer.of_frames([inputs[name] for name in stacked[layer.name]])
+        for layer in layers
+    ]
+    return after([*gradients, *(inputs[name] for name in others)])
 
 
 def _inputs(tensors):

@@ -70,7 +70,10 @@ def test_litert_calibrated_on_a_video(task, run_folder, tmp_path):
     [
         (["--to", "savedmodel", "--quantize", "int8"], "is for --to litert and tens"),
         (["--to", "onnx", "--calibrate", "x.mp4"], "is for --to litert and tensorrt"),
-        (["--to", "litert", "--signature", "step"], "is for --to tensorrt and onnx"),
+        (
+            ["--to", "litert", "--signature", "step"],
+            "is for --to tensorrt, onnx and openvino",
+        ),
         (["--to", "litert", "--quantize", "int8"], "`size` must be given"),
         (
             ["--to", "litert", "--quantize", "int8", "--size", "24", "32"],

@@ -11,11 +11,14 @@ from tests.export import tiny_models
 
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory):
-    """Function from a task and a target to the path of the export."""
+    """Function from a task, a target and a signature to the path of the export.
+
+    ONNX and OpenVINO have a file a signature, the others all in one.
+    """
     folder = tmp_path_factory.mktemp("exported")
 
     @functools.cache
-    def exported(task, target):
+    def exported(task, target, signature="serving_default"):
         model = tiny_models.model(task)
         names = None if task == "restorer" else tiny_models.CLASS_NAMES
         # A restorer has its number of frames; a recognizer leaves it open.
@@ -23,7 +26,12 @@ def exported(tmp_path_factory):
         if target == "saved_model":
             return export.saved_model(model, folder / task, class_names=names)
         if target == "onnx":
-            return export.onnx(model, folder / f"{task}.onnx", **segments)
+            path = folder / f"{task}.{signature}.onnx"
+            return export.onnx(model, path, signature=signature, **segments)
+        if target == "openvino":
+            pytest.importorskip("openvino")
+            path = folder / f"{task}.{signature}.xml"
+            return export.openvino(model, path, signature=signature, **segments)
         quantize = target.removeprefix("litert_")
         return export.litert(
             model,
@@ -44,7 +52,10 @@ def answer(exported):
 
     @functools.cache
     def runner(task, target, signature):
-        name = {"saved_model": "savedmodel", "onnx": "onnx"}.get(target, "litert")
+        if target in ("onnx", "openvino"):
+            path = exported(task, target, signature)
+            return export.FORMATS[target].run(path, signature)
+        name = "savedmodel" if target == "saved_model" else "litert"
         return export.FORMATS[name].run(exported(task, target), signature)
 
     def answer(task, target, inputs, signature="serving_default"):

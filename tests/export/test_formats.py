@@ -10,13 +10,14 @@ from tests.export import tiny_models
 BOUNDS = {
     "saved_model": 1e-4,
     "onnx": 1e-4,
+    "openvino": 1e-4,
     "litert_float32": 1e-4,
     "litert_float16": 5e-3,
     "litert_dynamic": 0.1,
     "litert_int8": 0.2,
 }
 # The others take a conversion of ten seconds and more each.
-QUICK = ("saved_model", "onnx", "litert_float32")
+QUICK = ("saved_model", "onnx", "openvino", "litert_float32")
 CASES = [
     pytest.param(
         task,

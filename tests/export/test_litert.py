@@ -8,6 +8,7 @@ from ai_edge_litert.interpreter import Interpreter
 from tensorflow.lite.python.schema_py_generated import TensorType
 from tensorflow.lite.tools import flatbuffer_utils
 
+from benchmarks.operators.__main__ import describe
 from offkeras import data, export
 from offkeras.export import to_litert
 from offkeras.export.signatures import signatures, specify
@@ -57,6 +58,46 @@ def operators(path):
                 outputs[0].name.decode(),
                 {tensor.type for tensor in outputs},
             )
+
+
+# What a GPU takes in floats: "Supported ops" of TensorFlow's
+# lite/g3doc/performance/gpu_advanced.md, and MEAN, which
+# lite/tools/versioning/gpu_compatibility.cc has beside these.
+# fmt: off
+GPU_OPERATORS = {
+    "ADD", "AVERAGE_POOL_2D", "CONCATENATION", "CONV_2D", "DEPTHWISE_CONV_2D", "EXP",
+    "FULLY_CONNECTED", "LOGISTIC", "LSTM", "MAX_POOL_2D", "MAXIMUM", "MEAN", "MINIMUM",
+    "MUL", "PAD", "PRELU", "RELU", "RELU6", "RESHAPE", "RESIZE_BILINEAR", "SOFTMAX",
+    "STRIDED_SLICE", "SUB", "TRANSPOSE_CONV"
+}
+# fmt: on
+# Between bytes and floats, at both ends of a graph.
+OF_BYTES = {"CAST", "ROUND"}
+
+
+@pytest.mark.parametrize(
+    "task",
+    ["recognizer", "restorer", pytest.param("detector", marks=pytest.mark.slow)],
+)
+def test_phones_take_the_stream(task, exported):
+    path = exported(task, "litert_float32")
+    rows = {row["signature"]: row for row in describe(path)}
+    assert set(rows) == {"start", "step"}
+    for row in rows.values():
+        assert row["largest_rank"] == 4
+        if task != "detector":
+            # The analyzer looks at types and options as well.
+            for column, known in (
+                ("operators", GPU_OPERATORS | OF_BYTES),
+                ("not_on_gpu", OF_BYTES),
+            ):
+                found = {part.split()[1] for part in row[column].split(", ")}
+                assert found <= known, column
+    # Bytes are cast at the ends, once each: between them the graph is one piece.
+    casts = {"recognizer": "1 CAST", "restorer": "2 CAST, 1 ROUND"}
+    if task in casts:
+        assert rows["start"]["not_on_gpu"] == "1 CAST"
+        assert rows["step"]["not_on_gpu"] == casts[task]
 
 
 @pytest.mark.slow

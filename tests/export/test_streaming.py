@@ -1,22 +1,32 @@
 """Frame by frame in each runtime equals the whole clip, over 50 frames."""
 
+import keras
 import numpy as np
 import pytest
 
+from offkeras import inference
 from offkeras.export.signatures import signatures
+from offkeras.models import streaming
 from tests.export import tiny_models
+from tests.support.helpers import large_tensors
 
 NUM_FRAMES = 50
+# The other conversions take ten seconds and more each.
+QUICK = (
+    ("recognizer", "litert_float32"),
+    ("restorer", "litert_float32"),
+    ("restorer", "openvino"),
+)
 CASES = [
     pytest.param(
         task,
         runtime,
-        marks=pytest.mark.slow
-        if (task, runtime) == ("detector", "litert_float32")
-        else (),
+        marks=()
+        if runtime in ("keras", "saved_model") or (task, runtime) in QUICK
+        else pytest.mark.slow,
     )
     for task in tiny_models.TASKS
-    for runtime in ("keras", "saved_model", "litert_float32")
+    for runtime in ("keras", "saved_model", "litert_float32", "onnx", "openvino")
 ]
 
 
@@ -45,7 +55,8 @@ def test_streaming_equals_the_whole_clip(task, runtime, answer, serving_models):
         if runtime == "keras":
             outputs = serving_models[task][signature](inputs, training=False)
             return {name: np.asarray(value) for name, value in outputs.items()}
-        return answer(task, runtime, inputs, signature)
+        outputs = answer(task, runtime, inputs, signature)
+        return {name.removeprefix("next_"): value for name, value in outputs.items()}
 
     frames = random_frames(task)
     model, floats = tiny_models.model(task), frames.astype("float32")
@@ -89,3 +100,20 @@ def test_streaming_equals_the_whole_clip(task, runtime, answer, serving_models):
 def close(actual, expected):
     scale = np.abs(expected).max()
     np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5 * scale)
+
+
+@pytest.mark.parametrize("name", ["jpeg2000_q40", "moving_objects"])
+def test_files_of_before_stream_on_phones(name):
+    """Their graphs are from before the layer `Gradients`."""
+    model = inference.trained_model(name).load()
+    start, step = streaming(model)
+    assert large_tensors(start) == large_tensors(step) == []
+    frames = tiny_models.clips("detector", 1, num_frames=3)[0].astype("float32")
+    count = model.input["frames"].shape[1]
+    outputs = start({"frame": frames[:1]})
+    for frame in frames[1:]:
+        state = {k: v for k, v in outputs.items() if k.startswith("state_")}
+        outputs = step({"frame": keras.ops.convert_to_tensor(frame[None]), **state})
+    expected = model({"frames": frames[None, -count:]})
+    result = "restored" if count == 3 else "scores"
+    close(np.asarray(outputs[result]), np.asarray(expected[result]))

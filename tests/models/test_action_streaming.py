@@ -4,7 +4,7 @@ import pytest
 
 from offkeras.backbones.bn_inception import LEVELS
 from offkeras.models import OFFActionRecognizer, streaming
-from tests.support.helpers import array, randomize
+from tests.support.helpers import array, large_tensors, randomize
 
 OUTPUTS = ("appearance", "off_1", "off_2", "off_3")
 
@@ -72,6 +72,16 @@ def test_mean_of_the_steps_is_the_score_of_the_clip(options):
         want = array(expected[name])
         assert np.abs(want).max() > 1e-3
         np.testing.assert_allclose(got, want, atol=1e-5 * np.abs(want).max())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"variant": "released"}, {"motion": "tdn"}, {"motion": "motion_squeeze"}],
+    ids=str,
+)
+def test_no_tensor_has_more_than_four_axes(options):
+    for model in streaming(recognizer(**options)):
+        assert large_tensors(model) == []
 
 
 @pytest.mark.slow

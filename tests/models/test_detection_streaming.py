@@ -9,7 +9,7 @@ from keras import ops
 
 from offkeras.models import RFCN, OFFVideoDetector, streaming
 from tests.support.detection import SMALL, small_backbone
-from tests.support.helpers import array, randomize
+from tests.support.helpers import array, large_tensors, randomize
 
 
 @pytest.mark.parametrize("scales", ["single", "multi"])
@@ -34,6 +34,16 @@ def test_streaming_equals_pairs_of_frames(scales):
         assert outputs.keys() == expected.keys()
         for name, value in outputs.items():
             np.testing.assert_allclose(array(value), array(expected[name]), atol=1e-5)
+
+
+@pytest.mark.parametrize("pooling", ["matmul", "integral"])
+def test_no_tensor_has_more_than_four_axes(pooling):
+    model = OFFVideoDetector(
+        3, backbone=small_backbone(), filters=6, **{**SMALL, "pooling": pooling}
+    )
+    assert len(large_tensors(model)) > 1  # what is looked for is found
+    for part in streaming(model):
+        assert large_tensors(part) == []
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])

@@ -24,6 +24,25 @@ def array(tensor):
     return keras.ops.convert_to_numpy(keras.ops.cast(tensor, "float32"))
 
 
+def large_tensors(model):
+    """Names and shapes of all tensors of more than four axes in a model, traced."""
+    import tensorflow as tf
+
+    inputs = {
+        name: tf.TensorSpec((1, *tensor.shape[1:]), tensor.dtype, name=name)
+        for name, tensor in model.input.items()
+    }
+    traced = tf.function(lambda x: model(x, training=False))
+    graph = traced.get_concrete_function(inputs).graph.as_graph_def(add_shapes=True)
+    nodes = [*graph.node, *(n for f in graph.library.function for n in f.node_def)]
+    return [
+        (node.name, [axis.size for axis in shape.dim])
+        for node in nodes
+        for shape in node.attr["_output_shapes"].list.shape
+        if len(shape.dim) > 4
+    ]
+
+
 def randomize(model, seed=0):
     """Random weights of a fresh network, with every bias and statistic non-trivial.
 

@@ -1,4 +1,4 @@
-"""Inputs to try a model with."""
+"""Inputs to try a model with, and whether a file answers as the model does."""
 
 import numpy as np
 import tensorflow as tf
@@ -8,6 +8,7 @@ from offkeras.export.signatures import specify
 # Where a model leaves them open.
 NUM_SEGMENTS = 4
 SIDE = 256  # pixels
+TOLERANCE = 1e-4  # of the largest value
 
 
 def example_inputs(served, inputs, *, batch=1, seed=0):
@@ -39,6 +40,31 @@ def example_inputs(served, inputs, *, batch=1, seed=0):
         }
         for name, specs in closed.items()
     }
+
+
+def check_answers(actual, expected, kind):
+    """Checks that a file answers as the model does.
+
+    Args:
+        actual: dict of what the file answers, NumPy arrays.
+        expected: dict of what the model answers.
+        kind: what the file is, for the error.
+
+    Raises:
+        RuntimeError: if it does not.
+    """
+    for name, value in expected.items():
+        # Of equal scores either box may come first.
+        if name in ("boxes", "classes", "count"):
+            continue
+        value = np.asarray(value)
+        allowed = TOLERANCE * np.abs(value).max() + (value.dtype == np.uint8)
+        error = np.abs(actual[name].astype(float) - value).max()
+        if not error <= allowed:
+            raise RuntimeError(
+                f"{name} of the {kind} file differs from the model by {error:.1e}. "
+                f"Expected at most {allowed:.1e}."
+            )
 
 
 def jpegs(inputs):

@@ -17,8 +17,6 @@ class PSRoIPooling(ConfiguredLayer):
     here. The kernel's are float32, and where one lies exactly between two
     cells, its rounding, and so the bin, depends on the compiler.
 
-    The vote, the mean over the bins, is left to the caller.
-
     Args:
         pool_size: bins a side.
         spatial_scale: cells a pixel, one divided by a whole number.
@@ -27,6 +25,8 @@ class PSRoIPooling(ConfiguredLayer):
             `"integral"` looks up an integral image; the faster one in LiteRT,
             and a little less accurate. There are no weights, so `method` can
             be changed on a trained layer before it is exported.
+        vote: whether to return the vote, the mean over the bins, with no tensor of
+            more than four axes on the way; otherwise it is left to the caller.
 
     Input shape:
         Maps `(batch, height, width, pool_size * pool_size * channels)`, the
@@ -34,7 +34,8 @@ class PSRoIPooling(ConfiguredLayer):
         4)`: x1, y1, x2, y2 in pixels, edges continuous.
 
     Output shape:
-        `(batch, regions, pool_size, pool_size, channels)`.
+        `(batch, regions, pool_size, pool_size, channels)`; with `vote` `(batch,
+        regions, channels)`.
 
     Raises:
         ValueError: if the method is unknown, the scale is not that of whole
@@ -47,9 +48,17 @@ class PSRoIPooling(ConfiguredLayer):
     (1, 1, 7, 7, 31)
     """
 
-    arguments = ("pool_size", "spatial_scale", "method")
+    arguments = ("pool_size", "spatial_scale", "method", "vote")
 
-    def __init__(self, pool_size=7, *, spatial_scale=1 / 16, method="matmul", **kwargs):
+    def __init__(
+        self,
+        pool_size=7,
+        *,
+        spatial_scale=1 / 16,
+        method="matmul",
+        vote=False,
+        **kwargs,
+    ):
         # Half precision cannot hold the coordinates of a large image.
         super().__init__(autocast=False, **kwargs)
         if method not in ("matmul", "integral"):
@@ -64,6 +73,7 @@ class PSRoIPooling(ConfiguredLayer):
         self.pool_size = pool_size
         self.spatial_scale = spatial_scale
         self.method = method
+        self.vote = vote
 
     def build(self, maps_shape, rois_shape):
         bins = self.pool_size**2
@@ -79,8 +89,14 @@ class PSRoIPooling(ConfiguredLayer):
         height, width = ops.shape(maps)[1:3]
         rows = self._bin_edges(rois[..., 1], rois[..., 3], height)
         columns = self._bin_edges(rois[..., 0], rois[..., 2], width)
-        pool = _pool_by_matmul if self.method == "matmul" else _pool_by_integral
-        return ops.cast(pool(maps, rows, columns, self.pool_size), self.compute_dtype)
+        method = _pool_by_matmul if self.method == "matmul" else _pool_by_integral
+        bins = self.pool_size
+        pooled = ops.cast(method(maps, rows, columns, bins), self.compute_dtype)
+        if self.vote:
+            return ops.mean(pooled, axis=2)  # (B, R, bins*bins, C) -> (B, R, C)
+        shape = (-1, ops.shape(pooled)[1], bins, bins, pooled.shape[-1])
+        # (B, R, bins*bins, C) -> (B, R, bins, bins, C)
+        return ops.reshape(pooled, shape)
 
     def _bin_edges(self, low, high, size):
         """First cell of each bin and the one after its last: `(B, R, bins)`."""
@@ -104,7 +120,8 @@ class PSRoIPooling(ConfiguredLayer):
 
     def compute_output_shape(self, maps_shape, rois_shape):
         bins = self.pool_size
-        return (*rois_shape[:2], bins, bins, maps_shape[-1] // bins**2)
+        axes = () if self.vote else (bins, bins)
+        return (*rois_shape[:2], *axes, maps_shape[-1] // bins**2)
 
 
 def _round(x):
@@ -121,13 +138,12 @@ def _pool_by_matmul(maps, rows, columns, bins):
     column_weights = _mean_weights(*columns, width)  # (B, R, bins, W)
     # -> (B*R*bins, 1, W)
     column_weights = ops.reshape(column_weights, (-1, 1, width))
-    # (B, H, W, bins*bins*C) -> (B, H, W, bins, bins*C); LiteRT has no sixth axis.
-    maps = ops.reshape(maps, (-1, height, width, bins, bins * channels))
     pooled = []
-    for row in range(bins):
-        # (B, H, W, bins*C) -> (B, H, W, bins, C) -> (B, H, bins, W, C)
-        strips = ops.reshape(maps[:, :, :, row], (-1, height, width, bins, channels))
-        strips = ops.transpose(strips, (0, 1, 3, 2, 4))
+    # bins times (B, H, W, bins*C)
+    for row, strips in enumerate(ops.split(maps, bins, axis=-1)):
+        # -> (B*H, W, bins, C) -> (B*H, bins, W, C): phones take four axes at most.
+        strips = ops.reshape(strips, (-1, width, bins, channels))
+        strips = ops.transpose(strips, (0, 2, 1, 3))
         # (B, R, H), (B, H, bins*W*C) -> (B, R, bins*W*C)
         strips = ops.matmul(
             row_weights[:, :, row],
@@ -136,7 +152,7 @@ def _pool_by_matmul(maps, rows, columns, bins):
         # (B*R*bins, 1, W), (B*R*bins, W, C) -> (B*R*bins, 1, C)
         cells = ops.matmul(column_weights, ops.reshape(strips, (-1, width, channels)))
         pooled.append(ops.reshape(cells, (-1, regions, bins, channels)))
-    return ops.stack(pooled, axis=2)
+    return ops.concatenate(pooled, axis=2)
 
 
 def _mean_weights(first, after, size):
@@ -161,15 +177,17 @@ def _pool_by_integral(maps, rows, columns, bins):
     left, right = (ops.cast(edge[..., None, :], "int32") for edge in columns)
     image = ops.arange(ops.shape(maps)[0])[:, None, None, None]
     bin_index = ops.reshape(ops.arange(bins**2, dtype="int32"), (bins, bins))
+    flat = (-1, ops.shape(top)[1], bins**2)
 
     def corner(y, x):
         cell = (image * (height + 1) + y) * (width + 1) + x
-        # (B, R, bins, bins) -> (B, R, bins, bins, C)
-        return ops.take(sums, cell * bins**2 + bin_index, axis=0)
+        # (B, R, bins, bins) -> (B, R, bins*bins) -> (B, R, bins*bins, C)
+        cell = ops.reshape(cell * bins**2 + bin_index, flat)
+        return ops.take(sums, cell, axis=0)
 
     total = corner(bottom, right) - corner(top, right)
     total = total - corner(bottom, left) + corner(top, left)
     extent = ops.maximum(bottom - top, 0) * ops.maximum(right - left, 0)
-    extent = ops.cast(extent, "float32")[..., None]
-    mean = ops.reshape(mean, (-1, 1, bins, bins, channels))
+    extent = ops.reshape(ops.cast(extent, "float32"), flat)[..., None]
+    mean = ops.reshape(mean, (-1, 1, bins**2, channels))
     return ops.where(extent > 0, total / ops.maximum(extent, 1.0) + mean, 0.0)

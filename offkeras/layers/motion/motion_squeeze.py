@@ -135,17 +135,23 @@ class MotionSqueeze(FrameMotion):
 
     def _correlation(self, first, second):
         """Products with all cells around, `(B, H, W, 15*15)`; zero outside."""
-        height, width = ops.shape(first)[1:3]
+        height, width, channels = ops.shape(first)[1:]
         edge = (self.radius, self.radius)
         padded = ops.pad(second, [(0, 0), edge, edge, (0, 0)])
         side = range(2 * self.radius + 1)
-        # (B, H+14, W, 15, c)
-        columns = ops.stack([padded[:, :, x : x + width] for x in side], axis=3)
+        # (B, H+14, W, 15*c): phones take four axes at most.
+        columns = ops.concatenate([padded[:, :, x : x + width] for x in side], axis=-1)
+        # (B, H, W, c) -> (B, H*W, c, 1)
+        first = ops.reshape(first, (-1, height * width, channels, 1))
+        # 15 times (B, H, W, 15*c) -> (B, H*W, 15, c) -> (B, H*W, 15, 1)
+        cells = (-1, height * width, len(side), channels)
         rows = [
-            ops.einsum("bhwc,bhwdc->bhwd", first, columns[:, y : y + height])
+            ops.matmul(ops.reshape(columns[:, y : y + height], cells), first)
             for y in side
         ]
-        return ops.concatenate(rows, axis=-1)
+        # (B, H*W, 15*15, 1) -> (B, H, W, 15*15)
+        rows = ops.concatenate(rows, axis=2)
+        return ops.reshape(rows, (-1, height, width, len(side) ** 2))
 
     def remember(self, frame, before=None):
         """What a frame `(B, H, W, C)` keeps for the next one."""

@@ -178,3 +178,13 @@ def test_errors():
         PSRoIPooling(spatial_scale=0.3)
     with pytest.raises(ValueError, match="multiple of 49 channels"):
         PSRoIPooling()(np.zeros((1, 4, 4, 50)), np.zeros((1, 2, 4)))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_vote_is_the_mean_of_the_bins(method):
+    maps, rois = random(2, 9, 11, 9 * 2), random_rois(2, 20, 72, 88)
+    pooled = array(PSRoIPooling(3, spatial_scale=1 / 8, method=method)(maps, rois))
+    layer = PSRoIPooling(3, spatial_scale=1 / 8, method=method, vote=True)
+    votes = array(layer(maps, rois))
+    assert votes.shape == layer.compute_output_shape(maps.shape, rois.shape)
+    np.testing.assert_allclose(votes, pooled.mean(axis=(2, 3)), atol=1e-6)
