@@ -47,8 +47,8 @@ def load_bn_inception(model, path):
     """Loads a PyTorch checkpoint into `backbones.BNInception`.
 
     A network for the channels of another modality also takes the weights of one for
-    RGB, see `cross_modality_kernel`. A classifier in the file is left out when the model
-    has none.
+    RGB, see `cross_modality_kernel`. A classifier in the file is left out when the
+    model has none.
 
     Args:
         model: a `BNInception`.

@@ -19,7 +19,13 @@ import numpy as np
 from offkeras.training import options, run
 from offkeras.training.actions.scores import accuracies
 from offkeras.training.compare import table, timing, trial
-from offkeras.training.compare.systems import SYSTEMS, System, make, make_backbone
+from offkeras.training.compare.systems import (
+    SYSTEMS,
+    System,
+    build,
+    make,
+    make_backbone,
+)
 from offkeras.training.compare.videos import open_videos
 from offkeras.training.folder import clips, train
 from offkeras.training.folder.budget import Budget
@@ -150,7 +156,7 @@ def runnable(videos, names, o):
             continue
         for name in group:
             try:
-                make(SYSTEMS[name], len(videos.own.class_names), backbone, o)
+                build(SYSTEMS[name], len(videos.own.class_names), backbone, o)
                 found.append(name)
             except ValueError as error:
                 problems[name] = error

@@ -65,7 +65,7 @@ def make_backbone(modality, o):
     return backbone
 
 
-def make(system, num_classes, backbone, o):
+def build(system, num_classes, backbone, o):
     """A system, as wide as `VideoClassifier` makes it by default.
 
     Args:
@@ -87,7 +87,7 @@ def make(system, num_classes, backbone, o):
     )
     if system.motion is None:
         return models.TSN(num_classes, **shared)
-    recognizer = models.OFFActionRecognizer(
+    return models.OFFActionRecognizer(
         num_classes,
         filters=video_classifier.FILTERS,
         refinement_filters=video_classifier.REFINEMENT_FILTERS,
@@ -95,5 +95,10 @@ def make(system, num_classes, backbone, o):
         **shared,
         **system.motion,
     )
+
+
+def make(system, num_classes, backbone, o):
+    """What `build` makes, ready to be trained: OFF begins at the scale of its maps."""
+    recognizer = build(system, num_classes, backbone, o)
     scale_reductions(recognizer)
     return recognizer
