@@ -159,7 +159,7 @@ def parse(call, parsers):
 
 
 def parse_offkeras(arguments):
-    of_a_task = arguments[0] in ("train", "evaluate", "prepare")
+    of_a_task = arguments[0] in ("train", "evaluate", "prepare", "compare")
     parse(lambda: cli.main(arguments), 2 if of_a_task else 1)
 
 

@@ -10,75 +10,43 @@ that are neither. Each finished run is a row of the CSV; runs that have a row ar
 run again.
 """
 
-import functools
 import tempfile
 import time
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from benchmarks.support import records
-from offkeras import backbones, models
-from offkeras.models import features as features_of
-from offkeras.models.task import fuse_scores
 from offkeras.training.actions.scores import accuracies
-from offkeras.training.folder import clips, features, train
+from offkeras.training.compare import systems, trial
+from offkeras.training.folder import clips, train
 from offkeras.training.replicas import devices
 
+# The names that these systems of `offkeras compare` have in the tables.
 NETWORKS = {
-    "OFF": {},
-    "OFF_T": {"spatial": False},
-    "OFF_S": {"temporal": False},
-    "hypercolumn": {"spatial": False, "temporal": False},
-    "TEA": {"motion": "tea"},
-    "TDN": {"motion": "tdn"},
-    "MotionSqueeze": {"motion": "motion_squeeze"},
+    "OFF": "off",
+    "OFF_T": "off_t",
+    "OFF_S": "off_s",
+    "hypercolumn": "hypercolumn",
+    "TEA": "tea",
+    "TDN": "tdn",
+    "MotionSqueeze": "motion_squeeze",
 }
 SEEDS = (0, 1, 2)
-
-
-def make(num_classes, o, options):
-    """A recognizer on the backbone of `offkeras train`, with its defaults."""
-    keras.utils.set_random_seed(o.seed)
-    recognizer = models.OFFActionRecognizer(
-        num_classes,
-        num_segments=None,
-        backbone=backbones.create(
-            o.backbone, weights=o.weights, input_shape=(o.size, o.size, 3)
-        ),
-        filters=64,
-        refinement_filters=(48, 48, 48),
-        dropout=o.dropout,
-        **options,
-    )
-    models.backbone_of(recognizer).trainable = False
-    features_of.scale_reductions(recognizer)
-    return recognizer
 
 
 def run(name, o, parts, kept, folder):
     """Trains and tests one network; returns its row and the features it saw."""
     start = time.time()
-    recognizer = make(len(parts[clips.TRAIN].class_names), o, NETWORKS[name])
-    extract, heads = features_of.split(recognizer)
+    backbone = systems.make_backbone("rgb", o)
+    system, classes = systems.SYSTEMS[NETWORKS[name]], parts[clips.TRAIN].class_names
+    recognizer = systems.make(system, len(classes), backbone, o)
     if kept is None:
+        extract = trial.extractor(recognizer)
         kept = train.keep_features(parts, extract, o.size, o, folder)
-    # The maps of a level have other names where no OFF is taken of them.
-    named = {
-        part: dict(zip(extract.output, arrays.values(), strict=True))
-        for part, arrays in kept.items()
-    }
-    folder = folder / name
-    folder.mkdir()
-    score = functools.partial(features.scores_of, devices.forward(heads))
-    strategy = devices.make_strategy(o.devices)
-    sides = parts[clips.TRAIN], parts[clips.HELD_OUT]
-    train.fit(heads, score, named, *sides, o, folder, strategy)
-    heads.load_weights(folder / "heads" / "best.weights.h5")
-    train.calibrate(recognizer, score(named[clips.HELD_OUT]), sides[1])
-    scores = score(named[clips.TEST])
-    scores["fused"] = fuse_scores(scores)
+    scores, heads = trial.train_and_test(
+        recognizer, parts, kept, o, folder / name, devices.make_strategy(o.devices)
+    )
     labels = np.array(parts[clips.TEST].labels)
     row = {n: f"{accuracies(s, labels)[0]:.4f}" for n, s in scores.items()}
     row["parameters"] = heads.count_params()

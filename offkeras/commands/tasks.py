@@ -1,4 +1,4 @@
-"""`offkeras prepare`, `train` and `evaluate`: the programs of `offkeras.training`."""
+"""`offkeras prepare`, `train`, `evaluate` and `compare`: `offkeras.training`."""
 
 import argparse
 import functools
@@ -39,6 +39,11 @@ COMMANDS = {
             "restoration": "restoration.evaluate",
             "fusion": "actions.fuse",
         },
+    ),
+    "compare": (
+        "train and test several systems on your videos, and write a table",
+        "my_videos --output runs/compare",
+        {FOLDER: "compare.compare"},
     ),
 }
 

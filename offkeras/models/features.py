@@ -20,7 +20,7 @@ def split(recognizer):
     kept, they leave the heads alone to be computed.
 
     Args:
-        recognizer: an `OFFActionRecognizer`.
+        recognizer: an `OFFActionRecognizer`, or a `TSN`, which has no levels.
 
     Returns:
         `(extract, heads)`: a `keras.Model` from `{"frames"}` to a dict of features,
@@ -48,7 +48,6 @@ def split(recognizer):
     )
     extract = keras.Model({"frames": frames}, {**maps, POOLED: pooled}, name="features")
 
-    levels = {name: recognizer.output[name] for name in task.OFF_OUTPUTS}
     inputs = {
         name: keras.Input(x.shape[1:], dtype=x.dtype, name=name)
         for name, x in extract.output.items()
@@ -59,10 +58,11 @@ def split(recognizer):
     outputs = {
         # (B, T, classes) -> (B, classes)
         task.APPEARANCE: recognizer.get_layer(task.APPEARANCE)(x),
-        **keras.Model([*maps.values()], levels, name="levels")(
-            [inputs[name] for name in maps]
-        ),
     }
+    if maps:
+        levels = {name: recognizer.output[name] for name in task.OFF_OUTPUTS}
+        levels = keras.Model([*maps.values()], levels, name="levels")
+        outputs |= levels([inputs[name] for name in maps])
     return extract, keras.Model(inputs, outputs, name="heads")
 
 

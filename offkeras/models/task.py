@@ -40,13 +40,14 @@ def fuse_scores(outputs):
     level of the OFF network are summed.
 
     Args:
-        outputs: dict of logits, as an `OFFActionRecognizer` returns it.
+        outputs: dict of logits, as an `OFFActionRecognizer` returns it, or a `TSN`,
+            which has appearance alone.
 
     Returns:
         Logits `(batch, num_classes)`.
     """
-    appearance, last = (outputs[name] for name in FUSED)
-    return appearance + last
+    appearance, last = outputs[APPEARANCE], FUSED[-1]
+    return appearance + outputs[last] if last in outputs else appearance
 
 
 def check_finite(model):

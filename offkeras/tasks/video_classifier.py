@@ -12,6 +12,8 @@ from offkeras.models.features import scale_reductions, with_classes
 from offkeras.tasks.task import Task
 
 LEARNING_RATE, WEIGHT_DECAY = 1e-3, 1e-2
+# Widths of OFF and of its refinement, for sets smaller than those of the paper.
+FILTERS, REFINEMENT_FILTERS, SPATIAL_DROPOUT = 64, (48, 48, 48), 0.0
 TRAININGS = ("heads", "two_stages", "end_to_end")
 APPEARANCE_STAGE = "appearance_stage_"  # before the names of its logs
 
@@ -75,10 +77,10 @@ class VideoClassifier(Task):
         num_segments=6,
         training="heads",
         class_names=None,
-        filters=64,
-        refinement_filters=(48, 48, 48),
+        filters=FILTERS,
+        refinement_filters=REFINEMENT_FILTERS,
         dropout=0.5,
-        spatial_dropout=0.0,
+        spatial_dropout=SPATIAL_DROPOUT,
         recognizer=None,
         name="video_classifier",
         **kwargs,

@@ -25,16 +25,22 @@ def option(default, help, *, choices=None, least=None):
 
 
 @dataclasses.dataclass(frozen=True)
-class RunOptions:
-    """Options of every training; each has an `output` of its own."""
+class MachineOptions:
+    """Options of whatever trains; each has an `output` of its own."""
 
     resume: bool = option(False, "go on where a killed run stopped")
-    seed: int = option(0, "seed of every random choice")
     devices: str = option(
         "", "devices such as 'GPU:0,GPU:1' or 'CPU:0,CPU:1'; default: all GPUs"
     )
     precision: str = option("float32", "of the arithmetic", choices=PRECISIONS)
     deterministic: bool = option(False, "the same bits in every run, also on GPUs")
+
+
+@dataclasses.dataclass(frozen=True)
+class RunOptions(MachineOptions):
+    """Options of every training of one model."""
+
+    seed: int = option(0, "seed of every random choice")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,15 +111,18 @@ def parse(defaults, presets, description, argv=None, prog=None):
 def _check(o):
     """Ends the program at a value that an option may not have."""
     for field in dataclasses.fields(o):
-        value, name = getattr(o, field.name), "--" + field.name.replace("_", "-")
+        given, name = getattr(o, field.name), "--" + field.name.replace("_", "-")
         choices, least = field.metadata["choices"], field.metadata["least"]
-        if choices is not None and value not in choices:
-            known = ", ".join(str(choice) for choice in choices if choice != "")
-            raise SystemExit(
-                f"Expected {name} to be one of {known}. Received: {value!r}."
-            )
-        if least is not None and value < least:
-            raise SystemExit(f"Expected {name} of at least {least}. Received: {value}.")
+        for value in given if isinstance(given, tuple) else (given,):
+            if choices is not None and value not in choices:
+                known = ", ".join(str(choice) for choice in choices if choice != "")
+                raise SystemExit(
+                    f"Expected {name} to be one of {known}. Received: {value!r}."
+                )
+            if least is not None and value < least:
+                raise SystemExit(
+                    f"Expected {name} of at least {least}. Received: {value}."
+                )
 
 
 @contextlib.contextmanager

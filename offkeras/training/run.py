@@ -23,12 +23,13 @@ DATA = "data.json"
 
 
 @contextlib.contextmanager
-def start(o):
+def start(o, free=()):
     """Devices, precision, seeds and the output folder of a run, in this order.
 
     Args:
         o: options with `devices`, `precision`, `deterministic`, `seed`, `output`
             and `resume`.
+        free: names of more options that may differ when it is resumed.
 
     Yields:
         `(o, output, strategy)`: the options with the folders of this machine, the
@@ -42,7 +43,7 @@ def start(o):
             tf.config.experimental.enable_op_determinism()
         with mirror.local_output(o) as o:
             o = cluster.private_folders(o)
-            output = prepare_output(o)
+            output = prepare_output(o, free)
             mirror.upload()  # a store that refuses it does so now
             try:
                 yield o, output, strategy
@@ -61,11 +62,12 @@ def start(o):
 
 
 @options.bad_input()
-def prepare_output(o):
+def prepare_output(o, free=()):
     """Makes the output folder of a run and writes its options there.
 
     Args:
         o: options with `output` and `resume`.
+        free: see `start`.
 
     Returns:
         The folder as a `Path`.
@@ -81,7 +83,8 @@ def prepare_output(o):
             f"{output} holds an earlier run: pass --resume to go on with it, or "
             "another --output."
         )
-    given = {k: v for k, v in dataclasses.asdict(o).items() if k not in FREE}
+    given = dataclasses.asdict(o)
+    given = {k: v for k, v in given.items() if k not in (*FREE, *free)}
     given = json.loads(json.dumps(given))  # as it is read again: tuples are lists
     path = output / OPTIONS
     if begun and path.exists():

@@ -25,6 +25,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from offkeras import modalities
 from offkeras.weights.archives import check_name, read_npz
 from offkeras.weights.cross_modality import cross_modality_kernel
 from offkeras.weights.torch_file import read_torch
@@ -45,9 +46,9 @@ SHOWN = 5  # names in an error
 def load_bn_inception(model, path):
     """Loads a PyTorch checkpoint into `backbones.BNInception`.
 
-    A network for 10 or 15 channels also takes the weights of one for RGB, see
-    `cross_modality_kernel`. A classifier in the file is left out when the model
-    has none.
+    A network for the channels of another modality also takes the weights of one for
+    RGB, see `cross_modality_kernel`. A classifier in the file is left out when the
+    model has none.
 
     Args:
         model: a `BNInception`.
@@ -217,6 +218,7 @@ def _to_keras(value, shape, *, is_first):
     kernel = value.transpose(2, 3, 1, 0)  # OIHW -> HWIO
     if kernel.shape[2] == 1 and shape[3] == 1:  # depthwise
         return kernel.transpose(0, 1, 3, 2)
-    if is_first and kernel.shape[2] == 3 and shape[2] in (10, 15):
+    is_other = shape[2] != 3 and modalities.of_channels(shape[2])
+    if is_first and kernel.shape[2] == 3 and is_other:
         return cross_modality_kernel(kernel, shape[2])
     return kernel

@@ -1,4 +1,4 @@
-"""Miniatures of UCF-101 and HMDB-51 in the official layouts: real .avi files.
+"""Miniatures of UCF-101 and HMDB-51 in the official layouts, and of class folders.
 
 Four classes: a texture that moves right, left, down or up, so that one frame tells
 nothing and motion everything. Clips of a group show the same texture.
@@ -8,12 +8,16 @@ import zlib
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
+
+from offkeras import data
 
 HEIGHT, WIDTH = 48, 64
 UCF_CLASSES = ("Archery", "BabyCrawling", "JumpRope", "YoYo")
 HMDB_CLASSES = ("brush_hair", "catch", "sit", "wave")
 HMDB_FILMS = ("April 09", "Crash;#2", "me@home!", "50_FIRST_DATES (1)")
+SIDES = ("left", "right")
 DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1))  # x, y
 
 
@@ -98,3 +102,17 @@ def _write_clip(path, label, texture):
 
 def _write_lines(path, lines):
     path.write_text("".join(f"{line}\n" for line in lines))
+
+
+def write_sides(root, count):
+    """Class folders of `count` smooth textures each that move left and right."""
+    rng = np.random.default_rng(0)
+    for name in SIDES:
+        (root / name).mkdir(parents=True)
+        for i in range(count):
+            texture = rng.integers(0, 256, (12, 60, 3), np.uint8)
+            wide = cv2.resize(texture, (480, 96), interpolation=cv2.INTER_CUBIC)
+            starts = range(0, 120, 4) if name == "left" else range(120, 0, -4)
+            frames = [wide[:, x : x + 128] for x in starts]
+            data.write_video(root / name / f"{i}.mp4", frames, fps=25)
+    return root

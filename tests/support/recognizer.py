@@ -35,14 +35,14 @@ def small_recognizer(num_classes=3, *, num_segments=None, channels=3, **options)
     return model
 
 
-def toy_backbone(size=32):
+def toy_backbone(size=32, channels=3, filters=(4, 6, 8)):
     """A backbone of three convolutions, with maps of strides 8, 16 and 32."""
-    images = keras.Input((size, size, 3), name="images")
+    images = keras.Input((size, size, channels), name="images")
     x = keras.layers.Rescaling(1 / 127.5, -1.0, name="preprocess")(images)
     maps = {}
-    for stride, step, channels in ((8, 8, 4), (16, 2, 6), (32, 2, 8)):
+    for stride, step, count in zip((8, 16, 32), (8, 2, 2), filters, strict=True):
         x = keras.layers.Conv2D(
-            channels, 3, strides=step, padding="same", name=f"conv_{stride}"
+            count, 3, strides=step, padding="same", name=f"conv_{stride}"
         )(x)
         maps[f"stride_{stride}"] = x
     return keras.Model(images, maps, name="toy")

@@ -189,7 +189,7 @@ def test_flow_keeps_its_order(tmp_path):
     assert_close(model(flow, training=False), forward(network, flow - 128))
 
 
-@pytest.mark.parametrize("channels", [10, 15])
+@pytest.mark.parametrize("channels", [10, 15, 20])
 def test_rgb_weights_for_another_modality(channels, network, checkpoint):
     """The kernel is averaged over the colours; everything else is as it was."""
     model = backbones.BNInception(

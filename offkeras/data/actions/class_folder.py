@@ -4,17 +4,17 @@ import dataclasses
 import os
 import pathlib
 
-import numpy as np
 import tensorflow as tf
 
-from offkeras.data.actions.labelled_videos import LabelledVideos
-from offkeras.data.augment import evaluation_size
+from offkeras.data import sampling
+from offkeras.data.actions.labelled_videos import LabelledVideos, finish
+from offkeras.data.actions.segment_reader import SegmentReader
+from offkeras.data.augment import center_crop
 from offkeras.data.parallel import in_threads
 from offkeras.storage.limits import check_on_error, listing
-from offkeras.video import VideoError, VideoInfo, optical_flow, probe, read_frames
+from offkeras.video import VideoError, VideoInfo, optical_flow, probe
 from offkeras.video.search import VIDEO_SUFFIXES, find_others, find_videos
 from offkeras.video.vectors import fields
-from offkeras.video.vectors.reading import read_fields
 
 
 @dataclasses.dataclass(frozen=True)
@@ -194,60 +194,53 @@ class ClassFolder(LabelledVideos):
     def _segments(self, choose, epoch, index, num_segments, kind, size):
         """Segments `(num_segments, H, W, C)` of a video, scaled for crops of `size`."""
 
+        reader = self._reader(kind, size)
+
         def read(epoch, index):
             video = self.videos[index].info
             chosen = self._chosen(choose, epoch, index, kind)
-            if kind.images == ("rgb",):
-                return _stack(_frames_at(video, chosen, size), chosen)
-            if "codec_x" in kind.images:
-                return self._codec_segments(video, chosen, size)
-            return self._flow_segments(video, chosen, size)
+            return reader.make(reader.decode(video, chosen), chosen)
 
         frames = tf.numpy_function(read, [epoch, index], tf.uint8, stateful=False)
         channels = kind.frames_per_segment * kind.image_channels
         return tf.ensure_shape(frames, [num_segments, None, None, channels])
 
-    def _flow_segments(self, video, chosen, size):
-        """The flow from each chosen frame to the next, quantised as in shards."""
-        import cv2
+    def _reader(self, kind, size):
+        return SegmentReader(kind, size, self.flow, self.vectors)
 
-        cv2.setNumThreads(1)  # the result of DIS depends on their number
-        between = optical_flow.estimator(self.flow)
-        pairs = np.unique(np.append(chosen, chosen + 1))
-        frames = _frames_at(video, pairs, size)
-        grey = {i: cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for i, f in frames.items()}
-        flows = {
-            i: optical_flow.quantize(between(grey[i], grey[i + 1]))
-            for i in np.unique(chosen).tolist()
-        }
-        return _stack(flows, chosen)
+    def steps(self, *, modality="rgb", num_segments=25, size=224, scheme="paper"):
+        """The two steps from a file to its clip of `evaluate`, to measure each.
 
-    def _codec_segments(self, video, chosen, size):
-        """The motion vectors from each chosen frame to the next."""
-        wanted = np.unique(chosen)
-        images = read_fields(
-            video,
-            (wanted + 1).tolist(),
-            rule=self.vectors,
-            transform=lambda field: evaluation_size(field.image(), size)[0].numpy(),
-        )
-        return _stack(dict(zip(wanted.tolist(), images, strict=True)), chosen)
+        Args:
+            modality: what a segment shows, see `modalities`.
+            num_segments: segments in a clip and in a video.
+            size: height and width of a segment in pixels.
+            scheme: `"paper"` or `"released"` sampling.
 
+        Returns:
+            `(decode, make)`: a function of the number of a video to what its file
+            gives, and one of both to the frames `(num_segments, size, size, C)`.
+        """
+        kind = self._modality(modality)
+        reader = self._reader(kind, size)
 
-def _frames_at(video, indices, size):
-    """Frames by number, their shorter side scaled as `center_crop` does it."""
-    wanted = np.unique(indices).tolist()
-    frames = read_frames(
-        video, wanted, transform=lambda frame: evaluation_size(frame, size)[0].numpy()
-    )
-    return dict(zip(wanted, frames, strict=True))
+        def choose(epoch, index):
+            return sampling.evaluation_indices(
+                self._length(index, kind),
+                total_segments=num_segments,
+                frames_per_segment=kind.frames_per_segment,
+                scheme=scheme,
+            )
 
+        def decode(index):
+            chosen = self._chosen(choose, 0, index, kind)
+            return reader.decode(self.videos[index].info, chosen)
 
-def _stack(images, chosen):
-    """Images by number to segments: `(T, K)` numbers -> `(T, H, W, K * C)`."""
-    return np.stack(
-        [np.concatenate([images[i] for i in row], axis=-1) for row in chosen.tolist()]
-    )
+        def make(index, decoded):
+            segments = reader.make(decoded, self._chosen(choose, 0, index, kind))
+            return finish(center_crop(segments, size), kind)
+
+        return decode, make
 
 
 def _probe(path):

@@ -75,10 +75,32 @@ def _videos(o):
         f"train on, {len(held_out)} held out"
     )
     pair = mirrored_pair(train.class_names)
-    flip = o.flip == "yes" or (o.flip == "auto" and pair is None)
     if pair and o.flip == "auto":
         print(f"No clip is mirrored: {pair[0]} and {pair[1]} would be exchanged.")
-    shared = dict(modality="rgb", total_segments=o.total_segments, scheme="paper")
+    interval = int(np.median(train.num_frames)) // o.total_segments
+    return of_videos({TRAIN: train, HELD_OUT: held_out}, o), max(interval, 1)
+
+
+def of_videos(parts, o, modality="rgb"):
+    """Clips of videos: random views to train on, whole videos of every other part.
+
+    Args:
+        parts: dict of `ClassFolder`, with that of `"train"`.
+        o: options with `flip`, `seed`, `segments`, `size`, `total_segments` and
+            `views`.
+        modality: what a segment shows, see `modalities`.
+
+    Returns:
+        Dict of `Clips`.
+
+    Raises:
+        ValueError: if videos do not have the modality.
+    """
+    train = parts[TRAIN]
+    flip = o.flip == "yes" or (
+        o.flip == "auto" and mirrored_pair(train.class_names) is None
+    )
+    shared = dict(modality=modality, total_segments=o.total_segments, scheme="paper")
 
     def views(size):
         return train.views(
@@ -91,9 +113,9 @@ def _videos(o):
             **shared,
         )
 
-    def whole(size):
-        return _frames(
-            held_out.evaluate(
+    def whole(videos):
+        return lambda size: _frames(
+            videos.evaluate(
                 batch_size=1, num_segments=o.total_segments, size=size, **shared
             )
         )
@@ -101,12 +123,12 @@ def _videos(o):
     def clips(part, count, segments, frames):
         return Clips(part.class_names, part.labels, count, segments, frames, part.files)
 
-    parts = {
-        TRAIN: clips(train, o.views, o.segments, views),
-        HELD_OUT: clips(held_out, 1, o.total_segments, whole),
+    return {
+        name: clips(part, o.views, o.segments, views)
+        if name == TRAIN
+        else clips(part, 1, o.total_segments, whole(part))
+        for name, part in parts.items()
     }
-    interval = int(np.median(train.num_frames)) // o.total_segments
-    return parts, max(interval, 1)
 
 
 def _rendered(o):

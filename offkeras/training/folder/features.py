@@ -65,10 +65,13 @@ def _open(folder, shapes, outer, about):
     """The arrays, and how many of their clips are done."""
     about = json.loads(json.dumps(about))
     told, done = folder / "about.json", folder / "done.json"
-    if done.exists() and json.loads(told.read_text("utf-8")) == about:
-        arrays = {
-            name: np.load(folder / f"{name}.npy", mmap_mode="r+") for name in shapes
-        }
+    files = {name: folder / f"{name}.npy" for name in shapes}
+    if (
+        done.exists()
+        and all(file.exists() for file in files.values())
+        and json.loads(told.read_text("utf-8")) == about
+    ):
+        arrays = {name: np.load(file, mmap_mode="r+") for name, file in files.items()}
         return arrays, json.loads(done.read_text("utf-8"))
     if folder.exists():
         shutil.rmtree(folder)

@@ -18,16 +18,16 @@ import numpy as np
 
 from offkeras import backbones, inference, models, tasks
 from offkeras.models import features as features_of
-from offkeras.models.task import CLASSIFIERS, fuse_scores
+from offkeras.models.task import fuse_scores
 from offkeras.training import loop, optimizers, options, run
 from offkeras.training.actions.data import PEOPLE
 from offkeras.training.actions.scores import accuracies
 from offkeras.training.folder import calibration, clips, features, progress
+from offkeras.training.folder.budget import Budget
 from offkeras.training.options import option
 from offkeras.training.replicas import devices
 from offkeras.training.tables import write_table
 
-FLIPS = ("auto", "yes", "no")
 UNBALANCED = 1.5  # most clips of a class over fewest, from which on classes weigh
 MOTION = "moving_camera"  # the shipped model that knows motion already
 MONITOR = "val_accuracy"
@@ -38,37 +38,16 @@ TOLD = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Options(options.RunOptions):
+class Options(Budget, options.RunOptions):
     """All defaults."""
 
     data: str = option("", f"a folder of class folders, or {' or '.join(PEOPLE)}")
     output: str = option("runs/videos", "folder of the trained model and the logs")
-    backbone: str = option("efficientnet_lite0", "see offkeras.backbones.create")
-    weights: str = option("imagenet", "of the backbone: 'imagenet' or a file")
     init: str = option(
         "auto",
         "a trained model to start from, of its own backbone, size and dropout; '': "
         f"none; auto: {MOTION}, unless backbone, weights or size is another",
     )
-    size: int = option(112, "height and width of a frame in pixels", least=32)
-    segments: int = option(6, "frames of a training clip", least=2)
-    total_segments: int = option(12, "frames of a whole video", least=2)
-    views: int = option(8, "crops and stretches of each video to learn from", least=1)
-    flip: str = option(
-        "auto",
-        "mirror half of the clips; auto: unless classes have sides",
-        choices=FLIPS,
-    )
-    validation_fraction: float = option(0.2, "share of each class held out")
-    epochs: int = option(12, "epochs at most", least=1)
-    patience: int = option(6, "epochs without a better one to stop after", least=1)
-    batch_size: int = option(16, "clips of a step", least=1)
-    learning_rate: float = option(2e-3, "the highest, after a rise")
-    weight_decay: float = option(0.05, "of kernels")
-    label_smoothing: float = option(0.0, "share of the label spread over all classes")
-    class_weights: bool = option(True, "rare classes weigh more where they are rare")
-    dropout: float = option(0.5, "before every classifier")
-    cache_gib: float = option(8.0, "most gibibytes of features on disk")
     keep_cache: bool = option(False, "leave the features on disk when done")
     clips: int = option(400, "of a rendered set; every view is drawn anew", least=1)
     test_clips: int = option(400, "of a rendered set, held out and to test", least=1)
@@ -97,6 +76,7 @@ def train_and_test(o, output, strategy):
     size = recognizer.input["frames"].shape[2]
     kept = keep_features(parts, extract, size, o, output)
     score = functools.partial(features.scores_of, devices.forward(heads))
+    tell_class_weights(train, o)
     fit(heads, score, kept, train, held_out, o, output, strategy)
     heads.load_weights(output / "heads" / "best.weights.h5")
     calibrate(recognizer, score(kept[clips.HELD_OUT]), held_out)
@@ -163,8 +143,8 @@ def keep_features(parts, extract, size, o, output):
     }
 
 
-def fit(heads, score, kept, train, held_out, o, output, strategy):
-    """Trains the heads on the features."""
+def fit(heads, score, kept, train, held_out, o, output, strategy, shown=None):
+    """Trains the heads on the features; `shown` prints, by default every epoch."""
     batch_size = min(o.batch_size, len(train) * o.views)
     steps_per_epoch = len(train) * o.views // batch_size
     steps = o.epochs * steps_per_epoch
@@ -176,7 +156,7 @@ def fit(heads, score, kept, train, held_out, o, output, strategy):
         return dict(
             optimizer=optimizer,
             # Section 4.2.2: every output has a loss of its own.
-            loss={name: make_loss(len(train.class_names), o) for name in CLASSIFIERS},
+            loss={name: make_loss(len(train.class_names), o) for name in heads.output},
             jit_compile=devices.may_compile(strategy),
         )
 
@@ -208,7 +188,7 @@ def fit(heads, score, kept, train, held_out, o, output, strategy):
         measure=measure,
         monitor=MONITOR,
         patience=o.patience,
-        shown=progress.Lines(o.epochs),
+        shown=shown or progress.Lines(o.epochs),
     )
 
 
@@ -235,12 +215,18 @@ def class_weights(train, o):
     if not o.class_weights or counts.max() < UNBALANCED * counts.min():
         return np.ones(len(train), np.float32)
     weights = len(train) / (len(counts) * counts)
-    rare = int(counts.argmin())
-    print(
-        f"Classes weigh by how rare they are: {train.class_names[rare]}, with "
-        f"{counts[rare]} videos, {weights[rare]:.1f} times."
-    )
     return weights[np.array(train.labels)].astype(np.float32)
+
+
+def tell_class_weights(train, o):
+    """A line that says if classes weigh differently."""
+    weights = class_weights(train, o)
+    rare = train.labels[int(weights.argmax())]
+    if weights.max() > weights.min():
+        print(
+            f"Classes weigh by how rare they are: {train.class_names[rare]}, with "
+            f"{train.labels.count(rare)} videos, {weights.max():.1f} times."
+        )
 
 
 def calibrate(recognizer, scores, held_out):

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from offkeras import modalities
 from offkeras.data import ClassFolder, sampling
-from offkeras.data.actions import class_folder
+from offkeras.data.actions import segment_reader
 from offkeras.data.augment import center_crop
 from offkeras.training import options
 from offkeras.training.actions.presets import Options
@@ -235,11 +235,21 @@ def test_a_part_of_every_batch(root, monkeypatch):
         read.append(path)
         return read_frames(path, *args, **kwargs)
 
-    monkeypatch.setattr(class_folder, "read_frames", count)
+    monkeypatch.setattr(segment_reader, "read_frames", count)
     part = collect(streams.train(videos, **options, worker_slice=(0, 1)))
     np.testing.assert_array_equal(part[0], frames[::4])
     np.testing.assert_array_equal(part[1], labels[::4])
     assert len(read) == len(frames) // 4 == 4  # no other is decoded
+
+
+@pytest.mark.parametrize("modality", modalities.MODALITIES)
+def test_two_steps_lead_to_the_clip_of_a_test(root, modality):
+    videos = ClassFolder.open(root)
+    shape = dict(modality=modality, num_segments=3, size=28)
+    decode, make = videos.steps(**shape)
+    clips = videos.evaluate(batch_size=1, total_segments=3, **shape)
+    for index, (clip, _) in enumerate(clips.take(4)):
+        np.testing.assert_array_equal(make(index, decode(index)), clip[0])
 
 
 def test_the_same_bits_after_a_resume(root):

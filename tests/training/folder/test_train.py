@@ -4,17 +4,14 @@ import io
 import json
 import shutil
 
-import cv2
 import h5py
 import numpy as np
 import pytest
 
 from offkeras import backbones, cli, data, inference
-from offkeras.data import write_video
 from offkeras.training.folder import train
+from tests.support.action_miniatures import SIDES, write_sides
 from tests.support.recognizer import toy_backbone
-
-COUNTS = {"left": 4, "right": 4}
 
 
 def build(*, weights, input_shape):
@@ -34,18 +31,7 @@ def toy(monkeypatch):
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     """Textures that move to the left or to the right."""
-    root = tmp_path_factory.mktemp("videos")
-    rng = np.random.default_rng(0)
-    for name, count in COUNTS.items():
-        for i in range(count):
-            (root / name).mkdir(exist_ok=True)
-            texture = rng.integers(0, 256, (12, 60, 3), np.uint8)
-            wide = cv2.resize(texture, (480, 96), interpolation=cv2.INTER_CUBIC)
-            starts = range(0, 120, 4) if name == "left" else range(120, 0, -4)
-            write_video(
-                root / name / f"{i}.mp4", [wide[:, x : x + 128] for x in starts], fps=25
-            )
-    return root
+    return write_sides(tmp_path_factory.mktemp("videos") / "set", 4)
 
 
 def run(root, output, *options):
@@ -113,7 +99,7 @@ def test_the_saved_model_gives_the_scores_that_were_tested(root, trained):
 
 
 def found_class(path):
-    return sorted(COUNTS).index(path.split("/")[-2])
+    return SIDES.index(path.split("/")[-2])
 
 
 @pytest.mark.slow

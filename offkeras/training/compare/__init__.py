@@ -1,0 +1,1 @@
+"""Several systems of motion recognition, trained and tested on the same videos."""
