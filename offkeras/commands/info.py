@@ -136,7 +136,8 @@ def _openvino():
     from openvino import opset13
 
     x = opset13.parameter([1], numpy.float32)
-    openvino.compile_model(openvino.Model([opset13.relu(x)], [x]), "CPU")([[1.0]])
+    compiled = openvino.compile_model(openvino.Model([opset13.relu(x)], [x]), "CPU")
+    compiled([numpy.ones(1, numpy.float32)])
     return openvino.__version__.partition("-")[0]
 
 
