@@ -100,7 +100,8 @@ class Gradients(ConfiguredLayer):
         """The gradients of features that are reduced already."""
         if self.target is not None:
             # (B, T, H, W, C) -> T times (B, H, W, C)
-            return self.of_frames(ops.unstack(reduced, axis=1), training=training)
+            frames = [reduced[:, t] for t in range(reduced.shape[1])]
+            return self.of_frames(frames, training=training)
         maps = []
         if self.spatial:
             spatial = self.spatial_gradient(earlier(reduced))

@@ -207,9 +207,21 @@ def _frame_by_frame(model, inputs, stacked):
         return model(inputs)  # of files from before that layer: nothing is stacked
     layers = [model.get_layer(name) for name in stacked]
     others = sorted(inputs.keys() - {*itertools.chain(*stacked.values())})
+    motion = {}
+
+    def call(layer, *args, **kwargs):
+        output = layer(*args, **kwargs)
+        if layer.name in stacked:
+            motion[layer.name] = output
+        return output
+
+    # A copy is cut in two: a model that is cut itself can no longer be saved.
+    copy = keras.models.clone_model(
+        model, clone_function=lambda layer: layer, call_function=call
+    )
     after = keras.Model(
-        [layer.output for layer in layers] + [model.input[name] for name in others],
-        model.output,
+        [motion[name] for name in stacked] + [copy.input[name] for name in others],
+        copy.output,
         name=model.name,
     )
     gradients = [

@@ -117,3 +117,12 @@ def test_files_of_before_stream_on_phones(name):
     expected = model({"frames": frames[None, -count:]})
     result = "restored" if count == 3 else "scores"
     close(np.asarray(outputs[result]), np.asarray(expected[result]))
+
+
+@pytest.mark.parametrize("task", tiny_models.TASKS)
+def test_a_model_can_be_saved_after_it_was_streamed(task, tmp_path):
+    model = tiny_models.model(task)
+    streaming(model)
+    model.save(tmp_path / "a.keras")
+    again = keras.models.load_model(tmp_path / "a.keras")
+    assert again.count_params() == model.count_params()
