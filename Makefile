@@ -4,6 +4,8 @@ VENV ?= .venv
 REQUIREMENTS ?= requirements.txt
 # Not beside the current set, whose protobuf is too new for it.
 BEAM ?= 'apache-beam>=2.60'
+# Folders of the tests to run; default: all.
+TESTS_OF ?=
 DEMO ?= runs/camera_motion
 BIKES := "from offkeras.data import sample_video; print(sample_video('bikes.mp4'))"
 
@@ -22,7 +24,7 @@ demo: $(INSTALLED)
 	@echo "Confusion matrix, logs and the annotated bikes.mp4 are in $(DEMO)"
 
 test: $(TESTS) lint
-	$(VENV)/bin/python -m pytest -q -n 2 --dist loadfile
+	$(VENV)/bin/python -m pytest -q -n 2 --dist loadfile $(TESTS_OF)
 
 # What a processor without AVX-512 computes, where there is one that has it, and TensorFlow
 # without oneDNN: the sums are the same, their order is not.
