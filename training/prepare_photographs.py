@@ -35,11 +35,11 @@ TEST = (
 LONGER_SIDE = 1920
 
 
-def main():
+def main(argv=None):
     """Writes `train/*.jpg` and `test/*.jpg`."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--out", type=Path, default=Path("datasets/photographs"))
-    out = parser.parse_args().out
+    out = parser.parse_args(argv).out
     with tempfile.TemporaryDirectory() as folder:
         command = ["apt-get", "-o", "APT::Sandbox::User=root", "download", *PACKAGES]
         subprocess.run(command, cwd=folder, check=True)
