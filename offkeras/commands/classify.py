@@ -2,6 +2,7 @@
 
 from offkeras.commands.jobs.batch import add_videos, make_jobs, run_jobs
 from offkeras.commands.jobs.results import SUFFIXES, ResultFiles, add_results
+from offkeras.commands.jobs.still import Skipped, add_skip_still
 from offkeras.inference.progress import clear, counted
 
 WINDOW = {"segments": 7, "interval": None, "hop": None}  # where nobody says
@@ -59,6 +60,7 @@ def add_parser(commands):
         type=int,
         help="frames from window to window (default: the model's, or half a window)",
     )
+    add_skip_still(parser)
     parser.add_argument("--output", help="annotated mp4 to write, or folder of them")
     add_results(parser)
     parser.set_defaults(run=run)
@@ -84,10 +86,12 @@ def run(arguments):
     def work(job):
         if job.number and not quiet:
             print(job.source)
+        skipped = Skipped("segments")
         with files.open(job) as write:
 
             def report(prediction):
                 write(inference.action_row(job.source, prediction, names))
+                skipped.add(prediction.repeated)
                 if not quiet:
                     _print(prediction, names)
 
@@ -99,9 +103,13 @@ def run(arguments):
                 report(inference.classify_video(job.source, recognizer, **segments))
             else:
                 window = _window(arguments, trained.defaults)
-                stream = inference.classify_frames(job.timed, recognizer, **window)
+                stream = inference.classify_frames(
+                    job.timed, recognizer, skip_still=arguments.skip_still, **window
+                )
                 stream = _reported(counted(stream, job.bar()), report)
                 job.show(inference.draw_predictions, stream, names)
+        if arguments.skip_still is not None:
+            skipped.tell(job.source)
 
     run_jobs(jobs, work)
 
@@ -110,12 +118,14 @@ def _check_useless(arguments):
     """Refuses options that the way of classifying has no use for."""
     way, useless = "classify without --shots", ("smooth", "shortest")
     if arguments.whole:
-        way, useless = "--whole", (*useless, "interval", "hop", "output", "isolated")
+        way = "--whole"
+        useless += ("interval", "hop", "output", "isolated", "skip_still")
     if arguments.shots:
-        way, useless = "--shots", ("hop", "output")
+        way, useless = "--shots", ("hop", "output", "skip_still")
     for option in useless:
         if getattr(arguments, option) not in (None, False):
-            raise ValueError(f"{way} has no use for --{option}.")
+            name = option.replace("_", "-")
+            raise ValueError(f"{way} has no use for --{name}.")
 
 
 def _shot_options(arguments, trained):

@@ -2,6 +2,7 @@
 
 from offkeras.commands.jobs.batch import add_videos, make_jobs, run_jobs
 from offkeras.commands.jobs.results import SUFFIXES, ResultFiles, add_results
+from offkeras.commands.jobs.still import Skipped, add_skip_still
 from offkeras.inference.progress import counted
 
 SIZE, MIN_SCORE = (600, 1000), 0.5  # where nobody says
@@ -34,6 +35,7 @@ def add_parser(commands):
     parser.add_argument(
         "--min-score", type=float, help="least score (default: the model's, or 0.5)"
     )
+    add_skip_still(parser)
     parser.add_argument("--output", help="annotated mp4 to write, or folder of them")
     add_results(parser)
     parser.set_defaults(run=run)
@@ -55,18 +57,21 @@ def run(arguments):
     options = _options(arguments, trained.defaults)
 
     def work(job):
-        count = 0
+        count, skipped = 0, Skipped("frames")
 
         def reported(stream, write):
             nonlocal count
             for count, item in enumerate(stream, start=1):  # noqa: B007
                 write(inference.frame_row(job.source, item[1], names))
+                skipped.add(item[1].repeated)
                 yield item
 
         with files.open(job) as write:
             stream = inference.detect_frames(job.timed, detector, **options)
             stream = reported(counted(stream, job.bar()), write)
             job.show(inference.draw_detections, stream, names)
+        if arguments.skip_still is not None:
+            skipped.tell(job.source)
         if not files.stdout:
             print(f"{', '.join(map(str, job.outputs.values()))}: {count} frames")
 
@@ -79,4 +84,9 @@ def _options(arguments, defaults):
     least = arguments.min_score
     if least is None:
         least = defaults.get("min_score", MIN_SCORE)
-    return dict(short_side=short, long_side=long, min_score=least)
+    return dict(
+        short_side=short,
+        long_side=long,
+        min_score=least,
+        skip_still=arguments.skip_still,
+    )

@@ -21,7 +21,14 @@ TOTAL_SEGMENTS = 25
 
 
 def classify(
-    video, recognizer, *, num_segments=7, interval=None, hop=None, modality=None
+    video,
+    recognizer,
+    *,
+    num_segments=7,
+    interval=None,
+    hop=None,
+    modality=None,
+    skip_still=None,
 ):
     """Classifies a sliding window of frames.
 
@@ -42,9 +49,12 @@ def classify(
         hop: frames from one window to the next; default: half a window.
         modality: what a segment shows, see `modalities`. Default: the first with as
             many channels as `recognizer` takes.
+        skip_still: where nothing has moved by this many levels of 255, the network is
+            not asked and its last answer is repeated, see `Stillness` and
+            `Prediction.repeated`. Default: it sees every segment.
 
     Yields:
-        A `Prediction` a window.
+        A `Prediction` per window.
 
     Raises:
         ValueError: if the video is shorter than one window, a camera is given
@@ -59,7 +69,11 @@ def classify(
     ```
     """
     window = dict(
-        num_segments=num_segments, interval=interval, hop=hop, modality=modality
+        num_segments=num_segments,
+        interval=interval,
+        hop=hop,
+        modality=modality,
+        skip_still=skip_still,
     )
     for _, prediction in classify_frames(video, recognizer, **window):
         if prediction is not None:
@@ -104,7 +118,14 @@ def classify_video(video, recognizer, *, total_segments=TOTAL_SEGMENTS):
 
 
 def classify_frames(
-    video, recognizer, *, num_segments=7, interval=None, hop=None, modality=None
+    video,
+    recognizer,
+    *,
+    num_segments=7,
+    interval=None,
+    hop=None,
+    modality=None,
+    skip_still=None,
 ):
     """As `classify`, whose arguments it takes, with the frames: to show both.
 
@@ -122,6 +143,7 @@ def classify_frames(
         interval=interval,
         hop=hop,
         modality=modality,
+        skip_still=skip_still,
     )
     frames = iterate_images(video, windows.kind, windows.size)
     for seconds, frame, image in watched(video, frames):

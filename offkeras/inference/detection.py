@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from offkeras.data.detection.transforms import resize, resized_size
 from offkeras.inference.sources import iterate_source, watched
+from offkeras.inference.stillness import Stillness
 from offkeras.inference.tracks import MAX_MISSED, MIN_IOU, Tracker
 from offkeras.models import streaming
 
@@ -23,6 +24,8 @@ class FrameDetections:
         classes: int32 `(N,)`.
         tracks: int32 `(N,)`, from 1: boxes of one number are one object, as far as
             a `Tracker` can tell.
+        repeated: whether these are the boxes of the frame before, since nothing had
+            moved, see `Stillness`.
     """
 
     timestamp: float
@@ -30,6 +33,7 @@ class FrameDetections:
     scores: np.ndarray
     classes: np.ndarray
     tracks: np.ndarray
+    repeated: bool = False
 
 
 def detect(
@@ -41,6 +45,7 @@ def detect(
     min_score=0.5,
     min_iou=MIN_IOU,
     max_missed=MAX_MISSED,
+    skip_still=None,
 ):
     """Detects objects in every frame of a video, and follows them.
 
@@ -56,9 +61,12 @@ def detect(
         min_score: objects below this score are left out.
         min_iou: least overlap of the boxes of a track, see `Tracker`.
         max_missed: frames that an object of a track may be missing, see `Tracker`.
+        skip_still: where nothing has moved by this many levels of 255, the network is
+            not asked and its last boxes are repeated, see `Stillness`. Default: it
+            sees every frame.
 
     Yields:
-        A `FrameDetections` a frame.
+        A `FrameDetections` per frame.
 
     Raises:
         VideoError: if the video cannot be read to its end.
@@ -80,6 +88,7 @@ def detect(
         min_score=min_score,
         min_iou=min_iou,
         max_missed=max_missed,
+        skip_still=skip_still,
     )
     for _, found in stream:
         yield found
@@ -94,6 +103,7 @@ def detect_frames(
     min_score=0.5,
     min_iou=MIN_IOU,
     max_missed=MAX_MISSED,
+    skip_still=None,
 ):
     """As `detect`, whose arguments it takes, with the frames: to show both.
 
@@ -110,6 +120,7 @@ def detect_frames(
         raise ValueError(f"Expected `min_score` to be 0 to 1. Received: {min_score}.")
     step = _single_frame(detector) if _num_frames(detector) == 1 else _pair(detector)
     tracker = Tracker(min_iou=min_iou, max_missed=max_missed)
+    stillness = None if skip_still is None else Stillness(skip_still)
     shape, size = None, None
     frames = watched(video, iterate_source(video))
     for index, (timestamp, frame) in enumerate(frames):
@@ -123,7 +134,9 @@ def detect_frames(
                 f"{frame.shape[1]}x{frame.shape[0]}."
             )
         scaled, _ = resize(frame[None], tf.zeros((0, 4)), size)
-        found = {key: value.numpy()[0] for key, value in step(scaled).items()}
+        repeated = stillness is not None and stillness.can_skip(scaled)
+        if not repeated:
+            found = {key: value.numpy()[0] for key, value in step(scaled).items()}
         sure = np.arange(len(found["scores"])) < found["count"]
         sure &= found["scores"] >= min_score
         height, width = np.array(shape[:2]) / size
@@ -131,7 +144,10 @@ def detect_frames(
         classes = found["classes"][sure]
         tracks = tracker.update(boxes, classes)
         scores = found["scores"][sure]
-        yield frame, FrameDetections(timestamp, boxes, scores, classes, tracks)
+        yield (
+            frame,
+            FrameDetections(timestamp, boxes, scores, classes, tracks, repeated),
+        )
 
 
 def _num_frames(detector):

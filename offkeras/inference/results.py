@@ -3,7 +3,7 @@
 JSON lines have an object a window of `classify`
 
     {"video": "a.mp4", "start": 0.0, "time": 0.5, "label": "walk", "confidence": 0.9,
-     "probabilities": {"walk": 0.9, "run": 0.1}}
+     "probabilities": {"walk": 0.9, "run": 0.1}, "repeated": 0.0}
 
 an object a shot of `classify --shots` (one without a label has a reason instead)
 
@@ -12,8 +12,11 @@ an object a shot of `classify --shots` (one without a label has a reason instead
 
 and an object a frame of `detect`
 
-    {"video": "a.mp4", "time": 0.04, "objects":
+    {"video": "a.mp4", "time": 0.04, "repeated": false, "objects":
         [{"track": 1, "label": "disc", "score": 0.8, "box": [x1, y1, x2, y2]}]}
+
+`repeated` marks answers that are those from before, since nothing had moved: the share
+of the segments of a window, or the objects of a frame.
 
 CSV has a row a window or a shot, without the probabilities, or a row an object. Times
 are in seconds, boxes in pixels of the video, right and lower edges exclusive. Objects
@@ -30,9 +33,12 @@ from offkeras.metrics import confusion_matrix, predicted_classes
 from offkeras.models.task import FUSED, fuse_scores
 
 COLUMNS = {
-    "classify": ("video", "start", "time", "label", "confidence"),
+    "classify": ("video", "start", "time", "label", "confidence", "repeated"),
     "shots": ("video", "shot", "start", "end", "label", "confidence", "reason"),
-    "detect": ("video", "time", "track", "label", "score", "x1", "y1", "x2", "y2"),
+    "detect": (
+        *("video", "time", "track", "label", "score", "x1", "y1", "x2", "y2"),
+        "repeated",
+    ),
 }
 
 
@@ -45,6 +51,7 @@ def action_row(video, prediction, class_names):
         "label": class_names[prediction.label],
         "confidence": round(prediction.confidence, 6),
         "probabilities": _named(prediction.probabilities, class_names),
+        "repeated": round(prediction.repeated, 6),
     }
 
 
@@ -74,6 +81,7 @@ def frame_row(video, found, class_names):
     return {
         "video": str(video),
         "time": round(float(found.timestamp), 6),
+        "repeated": bool(found.repeated),
         "objects": [
             {
                 "track": int(track),

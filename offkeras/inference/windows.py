@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from offkeras import modalities
 from offkeras.inference.segments import SegmentStream
+from offkeras.inference.stillness import Stillness
 from offkeras.metrics import predicted_classes
 from offkeras.models import fuse_scores
 from offkeras.models.streaming import streaming
@@ -27,6 +28,8 @@ class Prediction:
         confidence: its probability, 0..1.
         probabilities: of all classes, float32 `(num_classes,)`.
         start: seconds of the first frame of the window.
+        repeated: share of the window's segments that did not pass through the network,
+            since nothing had moved, 0..1, see `Stillness`.
     """
 
     timestamp: float
@@ -34,6 +37,7 @@ class Prediction:
     confidence: float
     probabilities: np.ndarray
     start: float
+    repeated: float = 0.0
 
 
 class Windows:
@@ -45,6 +49,8 @@ class Windows:
         interval: distance in frames between two of them.
         hop: frames from one window to the next.
         modality: what a segment shows. Default: by the channels of `recognizer`.
+        skip_still: repeats what the network said of a segment where nothing has moved:
+            levels of 255, see `Stillness`. Default: every segment passes through it.
 
     Attributes:
         kind: the `Modality`.
@@ -53,7 +59,16 @@ class Windows:
         least: frames that a window needs.
     """
 
-    def __init__(self, recognizer, *, num_segments, interval, hop, modality=None):
+    def __init__(
+        self,
+        recognizer,
+        *,
+        num_segments,
+        interval,
+        hop,
+        modality=None,
+        skip_still=None,
+    ):
         check_least("num_segments", num_segments, 2)
         check_least("interval", interval, 1)
         check_least("hop", hop, 1)
@@ -62,6 +77,8 @@ class Windows:
         self.size = recognizer.input["frames"].shape[2]
         self.num_segments, self.interval, self.hop = num_segments, interval, hop
         self.length = (num_segments - 1) * interval + 1  # of ends of segments
+        self.skip_still = skip_still
+        self._new_chain()  # or it says what is wrong with `skip_still`
         self.restart()
 
     def restart(self):
@@ -86,7 +103,7 @@ class Windows:
         if _is_in_a_window(index, self.length, self.hop, self.interval):
             chain = self.chains.get(phase)
             if chain is None:
-                chain = self.chains[phase] = Chain(self.scores, self.num_segments)
+                chain = self.chains[phase] = self._new_chain()
             chain.add(self.segments.times_of_ends, self.segments.segment())
         else:
             self.chains.pop(phase, None)  # the next one there begins anew
@@ -94,6 +111,9 @@ class Windows:
         if beyond >= 0 and beyond % self.hop == 0:
             return self.chains[phase].prediction()
         return None
+
+    def _new_chain(self):
+        return Chain(self.scores, self.num_segments, skip_still=self.skip_still)
 
 
 def _is_in_a_window(index, length, hop, interval):
@@ -105,10 +125,18 @@ def _is_in_a_window(index, length, hop, interval):
 
 
 class Chain:
-    """Segments at one distance: the scores of the last ones, enough for a window."""
+    """Segments at one distance: the scores of the last ones, enough for a window.
 
-    def __init__(self, scores, num_segments):
+    Args:
+        scores: see `segment_scores`.
+        num_segments: segments in a window.
+        skip_still: see `Windows`.
+    """
+
+    def __init__(self, scores, num_segments, *, skip_still=None):
         self.scores, self.state = scores, None
+        self.stillness = None if skip_still is None else Stillness(skip_still)
+        self.repeated = collections.deque(maxlen=num_segments)
         self.times = collections.deque(maxlen=num_segments)
         self.appearance = collections.deque(maxlen=num_segments)
         self.motion = collections.deque(maxlen=num_segments - 1)  # of pairs
@@ -120,8 +148,14 @@ class Chain:
             ends: seconds of its first and of its last frame.
             segment: as the network takes it.
         """
-        outputs, self.state = self.scores(segment, self.state)
+        repeats = self.stillness is not None and self.stillness.can_skip(segment)
         self.times.append(ends)
+        self.repeated.append(repeats)
+        if repeats:
+            self.appearance.append(self.appearance[-1])
+            self.motion.append(self.motion[-1])
+            return
+        outputs, self.state = self.scores(segment, self.state)
         self.appearance.append(outputs["appearance"][0].numpy())
         if OFF_OUTPUTS[-1] in outputs:
             self.motion.append(outputs[OFF_OUTPUTS[-1]][0].numpy())
@@ -141,6 +175,7 @@ class Chain:
             confidence=float(probabilities[label]),
             probabilities=probabilities,
             start=float(self.times[0][0]),
+            repeated=sum(self.repeated) / len(self.repeated),
         )
 
 
