@@ -11,6 +11,7 @@ from offkeras.commands import (
     detect,
     export,
     info,
+    live,
     restore,
     show,
     tasks,
@@ -18,7 +19,7 @@ from offkeras.commands import (
 from offkeras.commands.jobs.batch import ERRORS
 from offkeras.storage import console
 
-COMMANDS = (classify, detect, restore, show, check, tasks, export, info)
+COMMANDS = (classify, detect, live, restore, show, check, tasks, export, info)
 EXIT_STATUS = """exit status: 0: done; 1: bad input, told in one sentence; 2: wrong
 usage; 130 and 143: interrupted and ended, with nothing half-written"""
 

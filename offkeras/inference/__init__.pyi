@@ -13,7 +13,9 @@ from .drawing.detections import draw_detections
 from .drawing.motion import draw_motion, motion_maps
 from .drawing.plots import draw_confusion_matrix, draw_restoration
 from .drawing.predictions import draw_predictions
+from .drawing.window import Window
 from .film.shots import Shot, shots
+from .live import classify_live, detect_live
 from .restoration.choice import restorer_for
 from .restoration.images import restore_images
 from .restoration.videos import restore, restore_file, restore_preview
@@ -27,7 +29,7 @@ from .results import (
     shot_row,
 )
 from .serving import GrpcClient, RestClient, ServingError
-from .sources import Camera, Isolated, iterate_source, measure
+from .sources import Camera, Isolated, LiveStream, iterate_source, measure
 from .tracks import Tracker
 from .trained import TrainedModel, model_names, trained_model
 from .windows import Prediction
@@ -37,21 +39,25 @@ __all__ = [
     "FrameDetections",
     "GrpcClient",
     "Isolated",
+    "LiveStream",
     "Prediction",
     "RestClient",
     "ServingError",
     "Shot",
     "Tracker",
     "TrainedModel",
+    "Window",
     "WorthRestoring",
     "action_row",
     "activation_maps",
     "classify",
     "classify_frames",
+    "classify_live",
     "classify_video",
     "csv_writer",
     "detect",
     "detect_frames",
+    "detect_live",
     "draw_activation",
     "draw_confusion_matrix",
     "draw_detections",

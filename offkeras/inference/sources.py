@@ -19,6 +19,7 @@ from offkeras.video import (
     probe,
     read_frames,
 )
+from offkeras.video.live.stream import LiveStream
 from offkeras.video.search import IMAGE_SUFFIXES, find_files, natural_order
 
 IMAGE_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr")  # of 8 bits
@@ -103,8 +104,8 @@ def iterate_source(source):
     Args:
         source: path of a video file; path of a folder of images of one size, which
             are taken in the order of their names (2 before 10) as 25 frames per
-            second; a `Camera` or its number, whose frames are timed by the clock; an
-            `Isolated` file; or a `Timed` one of these.
+            second; a `Camera` or its number, whose frames are timed by the clock; a
+            `LiveStream`; an `Isolated` file; or a `Timed` one of these.
 
     Yields:
         `(seconds, frame)`: time since the first frame, and uint8 RGB `(H, W, 3)`.
@@ -115,7 +116,9 @@ def iterate_source(source):
     """
     if isinstance(source, int):
         source = Camera(source)
-    if isinstance(source, Timed):
+    if isinstance(source, LiveStream):
+        yield from ((picture.seconds, picture.image) for picture in source)
+    elif isinstance(source, Timed):
         yield from iterate_source(source.source)
     elif isinstance(source, Camera):
         yield from _camera_frames(source)

@@ -4,6 +4,7 @@ Neither TensorFlow nor Keras is needed.
 """
 
 from offkeras.video.container import VideoError
+from offkeras.video.live.stream import LivePicture, LiveStream
 from offkeras.video.reading import (
     VideoInfo,
     iterate_frames,
@@ -13,6 +14,8 @@ from offkeras.video.reading import (
 from offkeras.video.writing import write_video
 
 __all__ = [
+    "LivePicture",
+    "LiveStream",
     "VideoError",
     "VideoInfo",
     "iterate_frames",

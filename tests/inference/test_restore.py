@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from offkeras import cli, data, inference
-from offkeras.inference import tiles
+from offkeras.inference.restoration import tiles
 from offkeras.models import DnCNN, OFFArtifactRemover
 from offkeras.video import remux
 

@@ -22,8 +22,8 @@ from tensorflow_serving.config import model_server_config_pb2
 from offkeras import export, models
 from offkeras.inference import GrpcClient, RestClient, ServingError
 from offkeras.inference.serving import predict_request
-from tests.inference.fake_serving import Served, grpc_service, rest_handler
 from tests.support.helpers import randomize
+from tests.support.servers.serving import Served, grpc_service, rest_handler
 
 SERVING = Path(__file__).parents[2] / "savedmodels" / "serving"
 

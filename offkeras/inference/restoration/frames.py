@@ -7,7 +7,11 @@ import itertools
 import numpy as np
 import tensorflow as tf
 
-from offkeras.inference.tiles import make_tiles, receptive_radius, restore_tiled
+from offkeras.inference.restoration.tiles import (
+    make_tiles,
+    receptive_radius,
+    restore_tiled,
+)
 from offkeras.models import streaming
 from offkeras.models.artifact_removal import target_index
 

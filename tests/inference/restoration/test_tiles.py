@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from offkeras.inference.tiles import (
+from offkeras.inference.restoration.tiles import (
     TILE_PIXELS,
     make_tiles,
     receptive_radius,

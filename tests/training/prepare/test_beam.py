@@ -14,7 +14,8 @@ from offkeras.data.restoration import septuplet_files
 from offkeras.training.prepare import compression as prepare_compression
 from offkeras.training.prepare import moving_objects as prepare_moving_objects
 from offkeras.training.prepare import videos as prepare_videos
-from tests.support import action_miniatures, object_store
+from tests.support import action_miniatures
+from tests.support.servers import object_store
 
 RUNNER = "--runner=DirectRunner"
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from offkeras.training.prepare import videos as prepare_videos
-from tests.support import action_miniatures, object_store, training_miniatures
+from tests.support import action_miniatures, training_miniatures
+from tests.support.servers import object_store
 
 pytestmark = pytest.mark.slow
 
