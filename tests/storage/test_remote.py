@@ -12,7 +12,8 @@ from offkeras import data
 from offkeras.data.restoration import septuplet_files
 from offkeras.storage import remote as storage
 from offkeras.training.prepare import videos as prepare_videos
-from tests.support import action_miniatures, object_store, streams, vid_miniature
+from tests.support import action_miniatures, streams, vid_miniature
+from tests.support.servers import object_store
 
 SIZE = 28
 CLIPS = dict(batch_size=4, num_segments=3, size=SIZE)
