@@ -7,6 +7,8 @@ import { taskOf } from "./tasks.js";
 
 const HALF_A_FRAME = 1 / 60; // in seconds: none is missed for the clock's sake
 const TRIES = 3; // frames to time a device by
+const PLACES = { webgpu: "graphics card (WebGPU)", wasm: "processor (WebAssembly)" };
+const NO_GPU = "There is no WebGPU here: the processor computes, by WebAssembly.";
 
 const page = Object.fromEntries(
   [...document.querySelectorAll("[id]")].map((element) => [element.id, element]),
@@ -21,7 +23,8 @@ let task = null, labels = null, device = "";
 let watching = Promise.resolve(), isWanted = false;
 let last = null; // the last answer of a restorer, to be split anew
 
-const nameOf = (label) => (labels?.[label] ?? `class ${label}`).replaceAll("_", " ");
+const plain = (name) => name.replaceAll("_", " ");
+const nameOf = (label) => plain(labels?.[label] ?? `class ${label}`);
 const say = (element, text) => {
   if (element.textContent !== text) element.textContent = text;
 };
@@ -64,7 +67,10 @@ async function openModel(bytes, settings) {
   for (const where of page.device.value ? [page.device.value] : devices) {
     await tryOn(bytes, where).then((done) => tried.push(done), (why) => reasons.push(why));
   }
-  if (!tried.length) throw reasons[0];
+  if (!tried.length) {
+    say(page.status, "");
+    throw reasons[0];
+  }
   tried.sort((a, b) => a.milliseconds - b.milliseconds);
   for (const { stream } of tried.slice(1)) stream.close();
   task?.stream.close();
@@ -72,10 +78,8 @@ async function openModel(bytes, settings) {
   task = taskOf(tried[0].stream, settings);
   labels = readLabels(bytes);
   page.splitter.hidden = task.kind !== "restorer";
-  say(page.place, device === "webgpu" ? "graphics card (WebGPU)" : "processor (WebAssembly)");
-  say(page.status, devices.includes("webgpu")
-    ? "Ready."
-    : "Ready. There is no WebGPU here: the processor computes, by WebAssembly.");
+  say(page.place, PLACES[device]);
+  say(page.status, `Ready: ${plain(settings.name)}. ${devices.includes("webgpu") ? "" : NO_GPU}`);
   if (again) watch();
 }
 
@@ -87,7 +91,8 @@ async function chooseModel() {
 async function ownModel() {
   const [file] = page.own.files;
   if (!file) return;
-  const settings = { segments: Number(page.segments.value), interval: Number(page.interval.value) };
+  const [segments, interval] = [page.segments, page.interval].map(({ value }) => Number(value));
+  const settings = { name: file.name, segments, interval };
   await openModel(new Uint8Array(await file.arrayBuffer()), settings);
 }
 
@@ -180,16 +185,26 @@ function listen() {
   });
 }
 
+/** Lets offline.js see all that is loaded from now on; a browser may refuse it. */
+async function prepareOffline() {
+  const workers = navigator.serviceWorker;
+  if (!workers || workers.controller) return;
+  const controlled = new Promise((resolve) => {
+    workers.addEventListener("controllerchange", resolve, { once: true });
+  });
+  await workers.register("offline.js").then(() => controlled, () => {});
+}
+
 async function begins() {
   listen();
+  await prepareOffline();
   const answer = await fetch("models.json").catch(() => null);
   if (!answer?.ok) throw new Trouble("The models are missing: make web writes this folder.");
   models = await answer.json();
-  page.model.append(...models.map(({ name }) => new Option(name.replaceAll("_", " "), name)));
+  page.model.append(...models.map(({ name }) => new Option(plain(name), name)));
   devices = await openRuntime();
   page.device.querySelector("[value=webgpu]").disabled = !devices.includes("webgpu");
   await chooseModel();
 }
 
 attempt(begins);
-navigator.serviceWorker?.register("offline.js").catch(() => {}); // none: no harm

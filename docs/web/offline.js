@@ -1,7 +1,15 @@
 // Keeps what was loaded once, so that the page opens without a network.
 const KEPT = "offkeras";
+// What is loaded before this file; the rest is kept as it is asked for.
+const PAGE = [
+  "./", "draw.js", "icon.svg", "labels.js", "main.js", "maps.js", "resize.js", "runtime.js",
+  "source.js", "style.css", "tasks.js",
+];
 
-addEventListener("install", () => skipWaiting());
+addEventListener("install", (event) => {
+  skipWaiting();
+  event.waitUntil(caches.open(KEPT).then((kept) => kept.addAll(PAGE)));
+});
 addEventListener("activate", (event) => event.waitUntil(clients.claim()));
 addEventListener("fetch", (event) => {
   const isOurs = new URL(event.request.url).origin === location.origin;

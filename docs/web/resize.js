@@ -1,26 +1,35 @@
 // Scaling as the library does it: antialiased bilinear, rounded to bytes.
 // `offkeras.data.resize`, which is `tf.image.resize(antialias=True)`.
 
+const single = Math.fround;
+
 /** Rounds to the nearest integer, halves to the even one. */
 export function round(value) {
   const rounded = Math.round(value);
   return rounded - value === 0.5 && rounded % 2 ? rounded - 1 : rounded;
 }
 
-/** Sources and weights of `count` outputs, from `first` on, along one side. */
+/**
+ * First source and weights of `count` outputs, from `first` on, along one side: of a
+ * triangle, as wide as a step where that is more than a pixel. In single precision, since
+ * sums that end on a half are common, and have to be rounded as there.
+ */
 function spans(from, to, first, count) {
-  const step = Math.fround(1 / Math.fround(to / from));
-  const reach = Math.max(step, 1); // antialiased: a triangle as wide as the step
+  const step = single(1 / single(to / from));
+  const reach = Math.max(step, 1);
   return Array.from({ length: count }, (_, index) => {
-    const centre = (first + index + 0.5) * step;
-    const start = Math.max(Math.ceil(centre - reach - 0.5), 0);
-    const end = Math.min(Math.floor(centre + reach - 0.5), from - 1);
+    const centre = single((first + index + 0.5) * step);
+    const start = Math.max(Math.ceil(single(single(centre - reach) - 0.5)), 0);
+    const end = Math.min(Math.floor(single(single(centre + reach) - 0.5)), from - 1);
     const weights = [];
+    let total = 0;
     for (let source = start; source <= end; source++) {
-      weights.push(Math.max(1 - Math.abs(source + 0.5 - centre) / reach, 0));
+      const distance = Math.abs(single(single(source + 0.5 - centre) * single(1 / reach)));
+      const weight = Math.max(single(1 - distance), 0);
+      total = single(total + weight);
+      weights.push(weight);
     }
-    const total = weights.reduce((sum, weight) => sum + weight, 0);
-    return { start, weights: weights.map((weight) => weight / total) };
+    return { start, weights: weights.map((weight) => single(weight * single(1 / total))) };
   });
 }
 
@@ -46,18 +55,18 @@ export function resize(picture, [toHeight, toWidth], crop) {
     weights.forEach((weight, index) => {
       let from = ((start + index) * width + left) * 4;
       for (let to = 0; to < row.length; to += 3, from += 4) {
-        row[to] += weight * data[from];
-        row[to + 1] += weight * data[from + 1];
-        row[to + 2] += weight * data[from + 2];
+        row[to] += single(weight * data[from]);
+        row[to + 1] += single(weight * data[from + 1]);
+        row[to + 2] += single(weight * data[from + 2]);
       }
     });
     for (const span of columns) {
       let red = 0, green = 0, blue = 0;
       let from = (span.start - left) * 3;
       for (const weight of span.weights) {
-        red += weight * row[from++];
-        green += weight * row[from++];
-        blue += weight * row[from++];
+        red = single(red + single(weight * row[from++]));
+        green = single(green + single(weight * row[from++]));
+        blue = single(blue + single(weight * row[from++]));
       }
       result[at++] = round(red);
       result[at++] = round(green);
