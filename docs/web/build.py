@@ -47,7 +47,7 @@ def _without_map(script):
 
 
 def write_model(name, out):
-    """Exports a model, unless a newer file is there. Returns its entry of models.json."""
+    """Exports a model, unless its file is newer. Returns its entry of models.json."""
     from offkeras import export, inference
 
     trained = inference.trained_model(name)

@@ -3,8 +3,6 @@
 const FILES = new URL("./runtime/", import.meta.url);
 const NOT_A_MAP = ["state_frame", "state_features"]; // what a restorer keeps beside maps
 
-const FIRST = "state_reduced_0", SECOND = "state_reduced_1"; // of a restorer's frames
-
 /** A sentence for the visitor. */
 export class Trouble extends Error {}
 
@@ -102,44 +100,29 @@ export class Stream {
 
   async #run(signature, frame) {
     const { height, width } = this.size;
-    const runner = this.model.signatures[signature];
     const tensor = new litert.Tensor(frame, [1, height, width, 3]);
-    const inputs = { frame: tensor, ...this.state };
     let tensors;
     try {
-      tensors = await runner.run(runner.getInputDetails().map(({ name }) => inputs[name]));
+      tensors = await this.model.run(signature, { frame: tensor, ...this.state });
     } finally {
       tensor.delete();
     }
     const state = {}, outputs = {};
-    for (const [index, { name }] of runner.getOutputDetails().entries()) {
+    for (const [name, value] of Object.entries(tensors)) {
       if (name.startsWith("state_")) {
-        state[name]?.delete();
-        state[name] = tensors[index];
+        state[name] = value;
       } else {
-        outputs[name] = await tensors[index].data();
-        tensors[index].delete();
+        outputs[name] = await value.data();
+        value.delete();
       }
     }
-    this.#shift(state);
     this.features = [...this.features, await state[this.map.name].data()].slice(-2);
     this.#keep(state);
     return outputs;
   }
 
-  /**
-   * What a restorer of three frames knows of the first one is what it knew of the second
-   * one before. The runtime leaves an output unwritten that is an input, or given twice.
-   */
-  #shift(state) {
-    if (!this.inputs.includes(FIRST)) return;
-    state[FIRST]?.delete();
-    state[FIRST] = this.state[SECOND] ?? state[SECOND];
-  }
-
   #keep(state) {
-    const kept = new Set(Object.values(state));
-    for (const tensor of Object.values(this.state)) if (!kept.has(tensor)) tensor.delete();
+    for (const tensor of Object.values(this.state)) tensor.delete();
     this.state = state;
   }
 
