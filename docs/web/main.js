@@ -18,7 +18,7 @@ const source = new Source(page.video);
 window.offkeras = { record: null };
 
 let models = []; // what models.json lists
-let devices = []; // "webgpu" and "wasm", or "wasm" alone
+let devices = [], worthTrying = []; // "webgpu" and "wasm", or "wasm" alone
 let task = null, labels = null, device = "";
 let watching = Promise.resolve(), isWanted = false;
 let last = null; // the last answer of a restorer, to be split anew
@@ -64,7 +64,7 @@ async function openModel(bytes, settings) {
   await pause();
   say(page.status, "The model is being prepared.");
   const tried = [], reasons = [];
-  for (const where of page.device.value ? [page.device.value] : devices) {
+  for (const where of page.device.value ? [page.device.value] : worthTrying) {
     await tryOn(bytes, where).then((done) => tried.push(done), (why) => reasons.push(why));
   }
   if (!tried.length) {
@@ -202,7 +202,7 @@ async function begins() {
   if (!answer?.ok) throw new Trouble("The models are missing: make web writes this folder.");
   models = await answer.json();
   page.model.append(...models.map(({ name }) => new Option(plain(name), name)));
-  devices = await openRuntime();
+  ({ devices, worthTrying } = await openRuntime());
   page.device.querySelector("[value=webgpu]").disabled = !devices.includes("webgpu");
   await chooseModel();
 }

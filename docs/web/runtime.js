@@ -8,29 +8,31 @@ export class Trouble extends Error {}
 
 let litert = null;
 
-/** Whether a graphics card answers, and the browser can wait for it in WASM. */
+/** The adapter of WebGPU, if there is one that the browser can wait for in WASM. */
 async function findGpu() {
-  const hasJspi = "Suspending" in WebAssembly;
-  const adapter = await navigator.gpu?.requestAdapter().catch(() => null);
-  return Boolean(adapter) && hasJspi;
+  if (!("Suspending" in WebAssembly)) return null;
+  return (await navigator.gpu?.requestAdapter().catch(() => null)) ?? null;
 }
 
-/** Opens the runtime once. Returns where models may run: "webgpu" first if there is one. */
+/**
+ * Opens the runtime once.
+ * @returns {Promise<{devices: string[], worthTrying: string[]}>} where models may run, and
+ *   where they may be fast: a program in place of a graphics card is not.
+ */
 export async function openRuntime() {
-  const hasGpu = await findGpu();
-  if (!litert) {
-    try {
-      litert = await import(new URL("index.js", FILES));
-      await litert.loadLiteRt(new URL("wasm/", FILES).href, { jspi: hasGpu });
-    } catch (error) {
-      litert = null;
-      throw new Trouble(
-        "The runtime does not start in this browser: WebAssembly with SIMD is needed, " +
-          `and the folder runtime/ that make web writes. (${error.message ?? error})`,
-      );
-    }
+  const gpu = await findGpu();
+  try {
+    litert = await import(new URL("index.js", FILES));
+    await litert.loadLiteRt(new URL("wasm/", FILES).href, { jspi: gpu !== null });
+  } catch (error) {
+    throw new Trouble(
+      "The runtime does not start in this browser: WebAssembly with SIMD is needed, " +
+        `and the folder runtime/ that make web writes. (${error.message ?? error})`,
+    );
   }
-  return hasGpu && litert.getWebGpuDevice() ? ["webgpu", "wasm"] : ["wasm"];
+  if (!gpu || !litert.getWebGpuDevice()) return { devices: ["wasm"], worthTrying: ["wasm"] };
+  const devices = ["webgpu", "wasm"];
+  return { devices, worthTrying: gpu.info?.isFallbackAdapter ? ["wasm"] : devices };
 }
 
 /** The bytes of a model. */
