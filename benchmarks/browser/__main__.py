@@ -28,7 +28,7 @@ ONNX_FILES += ("ort-wasm-simd-threaded.wasm",)
 SIZES = {
     "moving_camera": (112, 112),
     "moving_objects": (96, 128),
-    "mpeg4_low": (192, 256),
+    "mpeg4_low": (144, 176),
 }
 RUNTIMES = ("litert", "onnxruntime")
 ROUNDS = 2

@@ -11,7 +11,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 RUNTIME = HERE / "node_modules" / "@litertjs"
 SOURCES = ("*.html", "*.css", "*.js", "*.svg")
-SIZE = (192, 256)  # of what a restorer sees
+SIZE = (144, 176)  # of what a restorer sees
 MODELS = ("moving_camera", "camera_motion", "moving_objects", "mpeg4_low")
 # What the page is told of a model, beside its file.
 SETTINGS = ("segments", "interval", "min_score")

@@ -119,9 +119,10 @@ async function loop() {
   let before = -Infinity;
   const times = []; // when the last answers came
   task.restart();
+  page.video.playbackRate = 1;
   say(page.answer, "");
   while (isWanted) {
-    const picture = await source.next();
+    const picture = await source.next(task.seconds === 0);
     if (!picture) {
       say(page.status, "The video has ended. Open another one, or use the camera.");
       break;

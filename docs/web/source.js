@@ -7,6 +7,8 @@ const REASONS = {
   NotReadableError: "The camera is in use by another program. Open a video instead.",
 };
 
+const SLOWER = 0.7, SLOWEST = 0.1; // of the speed of a file
+
 /** Frames of what a `<video>` shows. */
 export class Source {
   constructor(video) {
@@ -37,13 +39,8 @@ export class Source {
     await this.#play(`This browser cannot play ${file.name}: it is no video, or of another kind.`);
   }
 
-  /** Plays what was opened once more. */
-  async replay() {
-    this.video.currentTime = 0;
-    await this.video.play();
-  }
-
   async #play(otherwise) {
+    this.presented = Infinity;
     try {
       await this.video.play();
     } catch {
@@ -56,18 +53,33 @@ export class Source {
     }
   }
 
-  /** The next frame that is shown: RGBA and its time; null at the end. */
-  next() {
+  /** Plays a file slower where a frame was missed; a camera waits for nobody. */
+  #pace(presentedFrames) {
+    if (this.address && presentedFrames > this.presented + 1) {
+      this.video.playbackRate = Math.max(SLOWER * this.video.playbackRate, SLOWEST);
+    }
+    this.presented = presentedFrames;
+  }
+
+  /**
+   * The next frame that is shown: RGBA and its time; null at the end.
+   * @param {boolean} isEvery whether none shall be missed.
+   */
+  next(isEvery) {
     const { video } = this;
     return new Promise((resolve) => {
       const end = () => resolve(null);
-      if (!video.src && !video.srcObject) return end();
-      if (video.ended) return end();
+      if (video.ended || (!this.address && !video.srcObject)) {
+        end();
+        return;
+      }
       video.addEventListener("ended", end, { once: true });
       video.addEventListener("emptied", end, { once: true });
-      video.requestVideoFrameCallback((_, { mediaTime, width, height }) => {
+      video.requestVideoFrameCallback((_, { mediaTime, presentedFrames }) => {
         video.removeEventListener("ended", end);
         video.removeEventListener("emptied", end);
+        if (isEvery) this.#pace(presentedFrames);
+        const { videoWidth: width, videoHeight: height } = video; // upright
         this.canvas.width = width;
         this.canvas.height = height;
         this.context.drawImage(video, 0, 0, width, height);
