@@ -23,7 +23,11 @@ export async function openRuntime() {
   const gpu = await findGpu();
   try {
     litert = await import(new URL("index.js", FILES));
-    await litert.loadLiteRt(new URL("wasm/", FILES).href, { jspi: gpu !== null });
+    const wasm = new URL("wasm/", FILES).href;
+    // No build has both: threads, and waiting for a graphics card.
+    const threads = gpu === null && crossOriginIsolated;
+    await litert.loadLiteRt(wasm, { jspi: gpu !== null, threads })
+      .catch((error) => threads ? litert.loadLiteRt(wasm) : Promise.reject(error));
   } catch (error) {
     throw new Trouble(
       "The runtime does not start in this browser: WebAssembly with SIMD is needed, " +
