@@ -15,9 +15,13 @@ from . import (
     weights,
 )
 from .tasks.video_classifier import VideoClassifier
+from .tasks.video_detector import VideoDetector
+from .tasks.video_restorer import VideoRestorer
 
 __all__ = [
     "VideoClassifier",
+    "VideoDetector",
+    "VideoRestorer",
     "backbones",
     "data",
     "export",

@@ -27,7 +27,7 @@ MAY_IMPORT = {
     | {"weights"}
     | NETWORKS
     | FILES,
-    "tasks": {"inference", "presets"} | NETWORKS,
+    "tasks": {"inference", "presets", "metrics"} | NETWORKS,
     "export": {"inference", "data", "models", "layers"} | FILES,
     "inference": {"presets", "data", "metrics", "models", "layers", "weights"} | FILES,
     "presets": {"storage"} | NETWORKS,

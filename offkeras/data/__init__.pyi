@@ -20,6 +20,7 @@ from .detection.coco_vid import load_coco_vid
 from .detection.imagenet_vid import load_imagenet_vid
 from .detection.videos import AnnotatedFrame, DetectionVideos, Video
 from .order import Stream
+from .pydataset.video_py_dataset import VideoPyDataset
 from .restoration.septuplets import Septuplets
 from .sample_videos import sample_video
 from .sampling import evaluation_indices, segment_indices, train_indices
@@ -43,6 +44,7 @@ __all__ = [
     "Septuplets",
     "Stream",
     "Video",
+    "VideoPyDataset",
     "center_crop",
     "class_folders",
     "hmdb51",

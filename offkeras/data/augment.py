@@ -5,16 +5,8 @@ Stateless: the same seed gives the same crop and flip. Frames in and out are uin
 
 import tensorflow as tf
 
+from offkeras.data.pydataset.crops import EVALUATION_SCALE, POSITIONS
 from offkeras.data.resize import resize, shorter_side
-
-# Thirteen places of a crop on a grid of quarters (x, y) of the spare room: the
-# corners, the centre, the middles of the edges, the centres of the quadrants.
-POSITIONS = (
-    ((0, 0), (4, 0), (0, 4), (4, 4), (2, 2))
-    + ((0, 2), (4, 2), (2, 4), (2, 0))
-    + ((1, 1), (3, 1), (1, 3), (3, 3))
-)
-EVALUATION_SCALE = 256 / 224  # shorter side of the frame over the crop
 
 
 def multi_scale_crop(frames, *, size=224, scales=(1, 0.875, 0.75, 0.66), seed):

@@ -9,8 +9,7 @@ import tensorflow as tf
 
 from offkeras.storage.remote import PARALLEL_READS
 
-# Second number of a key: what is drawn for one purpose never meets another's draws.
-CLIPS, CROPS, REFERENCES = 0, 1, 3
+# Purposes of a key, beside those of `pydataset.draws`.
 RENDERED = {"train": 0, "validation": 1, "test": 2}
 
 
@@ -56,7 +55,7 @@ class Stream:
         """Seed of everything random in one sample, an int32 tensor `(2,)`.
 
         Args:
-            purpose: one of the numbers above.
+            purpose: one of the numbers of `pydataset.draws` or of `RENDERED`.
             epoch: integer tensor.
             index: integer tensor.
         """

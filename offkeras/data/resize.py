@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from offkeras.video.container import MAX_PIXELS
+from offkeras.data.pydataset.resize import check_pixels
 
 
 def resize(frames, size):
@@ -34,7 +34,7 @@ def shorter_side(frames, length):
     """
     known = frames.shape[-3:-1]
     if None not in known:
-        _check_pixels(*known, length)
+        check_pixels(*known, length)
     shape = tf.shape(frames)[-3:-1]
     scale = length / tf.reduce_min(shape)
     size = tf.cast(tf.round(tf.cast(shape, tf.float64) * scale), tf.int32)
@@ -53,12 +53,3 @@ def decode_jpeg(jpeg, channels=3):
         uint8 `(H, W, channels)`.
     """
     return tf.io.decode_jpeg(jpeg, channels=channels, dct_method="INTEGER_ACCURATE")
-
-
-def _check_pixels(height, width, length):
-    scale = length / min(height, width)
-    height, width = round(height * scale), round(width * scale)
-    if height * width > MAX_PIXELS:
-        raise ValueError(
-            f"a frame of {width}x{height}, once scaled, exceeds {MAX_PIXELS} pixels."
-        )

@@ -21,7 +21,11 @@ from offkeras.weights.shipped import SHIPPED
 
 KINDS = ("recognizer", "detector", "model")
 # Class of a preset -> its kind, and the attribute that is the plain model.
-PRESETS = {"offkeras>VideoClassifier": "recognizer"}
+PRESETS = {
+    "offkeras>VideoClassifier": "recognizer",
+    "offkeras>VideoDetector": "detector",
+    "offkeras>VideoRestorer": "model",
+}
 
 
 def _is_count(value):
@@ -92,7 +96,7 @@ class TrainedModel:
     defaults: dict
 
     def load(self):
-        """The Keras model: of a preset the recognizer within."""
+        """The Keras model: of a preset the plain one within."""
         from offkeras import models
 
         if self.path.name != CONFIG:

@@ -137,3 +137,36 @@ def vote(pooled):
 
 def _score_maps(channels, name):
     return keras.layers.Conv2D(channels, 1, kernel_initializer=INITIALIZER, name=name)
+
+
+def num_classes_of(detector):
+    """Number of classes of a detector, without the background."""
+    maps = detector.get_layer("head").get_layer("class_maps")
+    return maps.filters // POOL_SIZE**2 - 1
+
+
+def with_classes(detector, num_classes):
+    """A detector of other classes: new score maps on the same weights.
+
+    Args:
+        detector: an `RFCN` or an `OFFVideoDetector`, trained.
+        num_classes: number of its new classes, without the background.
+
+    Returns:
+        A detector with a copy of all layers of the old one but those maps.
+    """
+    config = detector.get_config()
+    (head,) = (layer for layer in config["layers"] if layer["name"] == "head")
+    for layer in head["config"]["layers"]:
+        if layer["name"] == "class_maps":
+            layer["config"]["filters"] = POOL_SIZE**2 * (1 + num_classes)
+    other = type(detector).from_config(config)
+    pairs = [(detector.get_layer("trunk"), other.get_layer("trunk"))]
+    pairs += [
+        (layer, other.get_layer("head").get_layer(layer.name))
+        for layer in detector.get_layer("head").layers
+        if layer.name != "class_maps"
+    ]
+    for old, new in pairs:
+        new.set_weights(old.get_weights())
+    return other

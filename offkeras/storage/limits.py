@@ -9,8 +9,6 @@ import json
 import os
 from pathlib import PurePosixPath
 
-from offkeras.storage import remote as storage
-
 MAX_LIST = 2**28  # bytes of a list: five million lines
 MAX_LINE = 2**12  # characters of a line
 MAX_JSON = 2**30  # bytes; the annotations of ImageNet VID have about half of that
@@ -30,6 +28,8 @@ def read_lines(path, max_bytes=MAX_LIST):
         ValueError: if the file is too large, is not UTF-8 text, or has a line of
             more than 4096 characters.
     """
+    from offkeras.storage import remote as storage  # it imports TensorFlow
+
     size, number = storage.size(path), 0
     if size is not None and size > max_bytes:
         raise ValueError(f"{path} has {size} bytes, more than {max_bytes}.")

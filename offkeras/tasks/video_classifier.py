@@ -9,8 +9,14 @@ from keras import ops
 from offkeras import backbones, inference, models
 from offkeras.models import task
 from offkeras.models.features import scale_reductions, with_classes
-from offkeras.tasks.task import Task
+from offkeras.tasks.task import (
+    Task,
+    classes_and_names,
+    count_classes,
+    may_compile,
+)
 
+LEAST_CLASSES = 2
 LEARNING_RATE, WEIGHT_DECAY = 1e-3, 1e-2
 # Widths of OFF and of its refinement, for sets smaller than those of the paper.
 FILTERS, REFINEMENT_FILTERS, SPATIAL_DROPOUT = 64, (48, 48, 48), 0.0
@@ -69,6 +75,8 @@ class VideoClassifier(Task):
     ```
     """
 
+    kind = "recognizer"
+
     def __init__(
         self,
         backbone=None,
@@ -97,7 +105,7 @@ class VideoClassifier(Task):
                 backbone = backbones.create(
                     backbone, weights="imagenet", input_shape=(112, 112, 3)
                 )
-            num_classes = _count_classes(num_classes, class_names)
+            num_classes = count_classes(num_classes, class_names, LEAST_CLASSES)
             recognizer = models.OFFActionRecognizer(
                 num_classes,
                 num_segments=num_segments,
@@ -111,7 +119,9 @@ class VideoClassifier(Task):
         else:
             num_segments = recognizer.input["frames"].shape[1]
             classes = recognizer.output[task.APPEARANCE].shape[-1]
-            num_classes = _count_classes(num_classes or classes, class_names)
+            if (num_classes, class_names) == (None, None):
+                num_classes = classes
+            num_classes = count_classes(num_classes, class_names, LEAST_CLASSES)
             if num_classes != classes:
                 recognizer = with_classes(recognizer, num_classes)
         self.recognizer = recognizer
@@ -147,7 +157,7 @@ class VideoClassifier(Task):
         if loss == "auto":
             loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         kwargs.setdefault("metrics", ["accuracy"])
-        kwargs.setdefault("jit_compile", _may_compile())
+        kwargs.setdefault("jit_compile", may_compile())
         stage = "appearance" if self.training == "two_stages" else self.training
         self._arguments = {"optimizer": optimizer, "loss": loss, **kwargs}
         self._enter(stage)
@@ -261,63 +271,18 @@ class VideoClassifier(Task):
         """
         if backbones.is_name(preset):
             return cls(preset, num_classes, class_names=class_names, **kwargs)
-        try:
-            trained = inference.trained_model(preset, "recognizer")
-        except ValueError as error:
-            known = ", ".join(cls.presets())
-            raise ValueError(f"{error} Names of presets: {known}.") from error
-        same = trained.class_names is not None and num_classes in (
-            None,
-            len(trained.class_names),
-        )
-        return cls(
-            recognizer=trained.load(),
-            num_classes=num_classes,
-            class_names=trained.class_names
-            if class_names is None and same
-            else class_names,
-            **kwargs,
-        )
+        trained = cls.find_preset(preset)
+        classes = classes_and_names(trained, num_classes, class_names)
+        return cls(recognizer=trained.load(), **classes, **kwargs)
 
     @classmethod
     def presets(cls):
         """Names that `from_preset` knows without a network, sorted."""
-        trained = inference.model_names(("recognizer",))
-        return sorted([*backbones.BACKBONES, *trained])
+        return sorted([*backbones.BACKBONES, *super().presets()])
 
     def get_config(self):
         return {
-            "recognizer": keras.saving.serialize_keras_object(self.recognizer),
+            **super().get_config(),
             "training": self.training,
             "class_names": self.class_names,
-            "name": self.name,
         }
-
-    @classmethod
-    def from_config(cls, config):
-        recognizer = keras.saving.deserialize_keras_object(config["recognizer"])
-        return cls(**{**config, "recognizer": recognizer})
-
-
-def _count_classes(num_classes, class_names):
-    """The number of classes, told by one of the two or by both."""
-    if class_names is not None:
-        if num_classes not in (None, len(class_names)):
-            raise ValueError(
-                f"Expected num_classes={len(class_names)}, the number of class_names. "
-                f"Received: {num_classes}."
-            )
-        return len(class_names)
-    if num_classes is None or num_classes < 2:
-        raise ValueError(
-            f"Expected num_classes of at least 2, or class_names. "
-            f"Received: {num_classes}."
-        )
-    return num_classes
-
-
-def _may_compile():
-    """Whether XLA is worth it: on a CPU, TensorFlow is faster without."""
-    if keras.backend.backend() != "tensorflow":
-        return "auto"
-    return bool(keras.distribution.list_devices("gpu"))

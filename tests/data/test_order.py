@@ -2,15 +2,13 @@ import pytest
 import tensorflow as tf
 
 from offkeras.data.order import (
-    CLIPS,
-    CROPS,
-    REFERENCES,
     RENDERED,
     Stream,
     mapped,
     shuffled_indices,
     slice_batches,
 )
+from offkeras.data.pydataset.draws import CLIPS, CROPS, REFERENCES
 
 
 def stream(initial_epoch=0, *, size=23, count=23, seed=5):

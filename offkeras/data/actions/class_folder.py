@@ -2,47 +2,17 @@
 
 import dataclasses
 import os
-import pathlib
 
 import tensorflow as tf
 
 from offkeras.data import sampling
+from offkeras.data.actions.folder_videos import find_labelled
 from offkeras.data.actions.labelled_videos import LabelledVideos, finish
 from offkeras.data.actions.segment_reader import SegmentReader
 from offkeras.data.augment import center_crop
-from offkeras.data.parallel import in_threads
-from offkeras.storage.limits import check_on_error, listing
-from offkeras.video import VideoError, VideoInfo, optical_flow, probe
-from offkeras.video.search import VIDEO_SUFFIXES, find_others, find_videos
+from offkeras.storage.limits import listing
+from offkeras.video import optical_flow
 from offkeras.video.vectors import fields
-
-
-@dataclasses.dataclass(frozen=True)
-class FolderVideo:
-    """A video in the folder of its class.
-
-    Attributes:
-        info: what `probe` found; reading uses its index.
-        label: position in `class_names`.
-    """
-
-    info: VideoInfo
-    label: int
-
-    @property
-    def name(self):
-        """The path of the file."""
-        return self.info.path
-
-    @property
-    def group(self):
-        """What a split keeps together: the file."""
-        return self.info.path
-
-    @property
-    def num_frames(self):
-        """Number of its frames."""
-        return self.info.num_frames
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,44 +83,18 @@ class ClassFolder(LabelledVideos):
             ValueError: if the layout is wrong, or videos are unreadable: one error
                 that lists them all.
         """
-        check_on_error(on_error)
         optical_flow.estimator(flow)  # an unknown one is refused now
         fields.check_rule(vectors)
-        root = pathlib.Path(root)
-        folders = find_classes(root, class_names)
-        class_names = tuple(class_names or map(name_of, folders))
-        files = [
-            (path, name_of(folder))
-            for folder in folders
-            for path in find_videos(folder)
-        ]
-        results = in_threads(_probe, [path for path, _ in files])
-        results = [(*file, r) for file, r in zip(files, results, strict=True)]
-        good = [row for row in results if isinstance(row[2], VideoInfo)]
-        skipped = tuple(
-            (str(path), error.reason)
-            for path, _, error in results
-            if isinstance(error, VideoError)
+        found = find_labelled(root, class_names, on_error)
+        return cls(
+            str(root),
+            found.class_names,
+            found.videos,
+            flow,
+            vectors,
+            found.skipped,
+            found.others,
         )
-        if skipped and on_error == "raise":
-            raise ValueError(
-                f"{len(skipped)} of {len(files)} videos in {root} cannot be read "
-                '(on_error="skip" leaves them out):\n'
-                + listing([f"{path}: {reason}" for path, reason in skipped])
-            )
-        for folder in folders:
-            if name_of(folder) not in {name for _, name, _ in good}:
-                raise ValueError(f"No video of class folder {folder} can be read.")
-        videos = tuple(
-            FolderVideo(info, class_names.index(name)) for _, name, info in good
-        )
-        others = tuple(
-            str(path)
-            for folder in folders
-            for path in find_others(folder, VIDEO_SUFFIXES)
-        )
-        made = flow, vectors
-        return cls(str(root), class_names, videos, *made, skipped, others)
 
     @property
     def paths(self):
@@ -241,67 +185,3 @@ class ClassFolder(LabelledVideos):
             return finish(center_crop(segments, size), kind)
 
         return decode, make
-
-
-def _probe(path):
-    """What a video holds, or the error."""
-    try:
-        return probe(path)
-    except VideoError as error:
-        return error
-
-
-def name_of(path):
-    """The name of a class folder, or of a video: UTF-8, whatever the locale is.
-
-    Raises:
-        ValueError: if it is no UTF-8, which a list could not hold.
-    """
-    name = os.fsencode(path.name)
-    try:
-        return name.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"Expected the name of {path} in UTF-8. Received: {name}."
-        ) from error
-
-
-def find_classes(root, class_names=None):
-    """The class folders under `root`, sorted, after checking the layout."""
-    if not root.is_dir():
-        raise ValueError(
-            f"Expected a folder of class folders. Received: {root}, which is none."
-        )
-    strays = find_videos(root)
-    if strays:
-        raise ValueError(
-            f"Expected videos in one folder per class. {root} itself holds "
-            f"{len(strays)}, among them {strays[0].name}."
-        )
-    folders = sorted(p for p in root.iterdir() if p.is_dir() and p.name[0] != ".")
-    lost = [p for p in root.iterdir() if p.is_symlink() and not p.exists()]
-    if lost:
-        raise ValueError(
-            f"Expected a folder per class in {root}. {min(lost)} is a link to "
-            f"{os.readlink(min(lost))}, which is not there."
-        )
-    if not folders:
-        raise ValueError(f"Expected a folder per class in {root}. Found none.")
-    for folder in folders:
-        name = name_of(folder)
-        if class_names is not None and name not in class_names:
-            raise ValueError(
-                f"Class folder {folder} is not among the class_names "
-                f"{tuple(class_names)}."
-            )
-        inner = [p for p in folder.iterdir() if p.is_dir() and p.name[0] != "."]
-        if inner:
-            raise ValueError(
-                f"Expected only files in class folder {folder}. It holds the folder "
-                f"{inner[0].name}, whose videos would be lost."
-            )
-        if not find_videos(folder):
-            raise ValueError(
-                f"Class folder {folder} holds no video ({', '.join(VIDEO_SUFFIXES)})."
-            )
-    return folders

@@ -8,7 +8,7 @@ import os
 import pathlib
 import statistics
 
-from offkeras.data.actions import checked_lists, class_folder
+from offkeras.data.actions import checked_lists, folder_videos
 from offkeras.data.parallel import in_threads
 from offkeras.video.reading import VideoError, iterate_frames, probe, read_frames
 from offkeras.video.search import VIDEO_SUFFIXES, find_others, find_videos
@@ -121,8 +121,8 @@ def check_dataset(parts, *, videos=None, decode=False, done=None):
 def _read_folder(root):
     """Entries of a folder of class folders, and what is in it beside them."""
     entries, problems = [], []
-    for folder in class_folder.find_classes(pathlib.Path(root)):
-        label = class_folder.name_of(folder)
+    for folder in folder_videos.find_classes(pathlib.Path(root)):
+        label = folder_videos.name_of(folder)
         entries += [Entry(str(root), str(path), label) for path in find_videos(folder)]
         problems += [
             Problem("warning", str(path), "is no video by its name: left out")

@@ -2,11 +2,11 @@
 
 import dataclasses
 
-import numpy as np
 import tensorflow as tf
 
 from offkeras import modalities
 from offkeras.data import rank_pooling, sampling
+from offkeras.data.actions.folder_videos import split_groups
 from offkeras.data.augment import (
     center_crop,
     multi_scale_crop,
@@ -14,7 +14,6 @@ from offkeras.data.augment import (
     ten_crops,
 )
 from offkeras.data.order import (
-    CLIPS,
     Stream,
     evaluation_batches,
     mapped,
@@ -22,6 +21,7 @@ from offkeras.data.order import (
     train_batches,
     whole_batches,
 )
+from offkeras.data.pydataset.draws import CLIPS
 
 
 class LabelledVideos:
@@ -61,29 +61,8 @@ class LabelledVideos:
             ValueError: if the fraction is not between 0 and 1, or a class has a single
                 group.
         """
-        if not 0 < validation_fraction < 1:
-            raise ValueError(
-                "Expected validation_fraction between 0 and 1. "
-                f"Received: {validation_fraction}."
-            )
-        held_out = set()
-        for label in sorted(set(self.labels)):
-            groups = sorted({v.group for v in self.videos if v.label == label})
-            if len(groups) < 2:
-                raise ValueError(
-                    f"Class {self.class_names[label]!r} has one group of videos, "
-                    f"{groups[0]}; a split needs at least two."
-                )
-            count = max(round(len(groups) * validation_fraction), 1)
-            rng = np.random.Generator(np.random.Philox(key=[seed, label]))
-            chosen = rng.permutation(groups)[: min(count, len(groups) - 1)]
-            held_out |= {(label, group) for group in chosen}
-        sides = [], []
-        for video in self.videos:
-            sides[(video.label, video.group) in held_out].append(video)
-        train, validation = (
-            dataclasses.replace(self, videos=tuple(side)) for side in sides
-        )
+        sides = split_groups(self.videos, self.class_names, validation_fraction, seed)
+        train, validation = (dataclasses.replace(self, videos=side) for side in sides)
         return train, validation
 
     def steps_per_epoch(self, batch_size):

@@ -10,7 +10,7 @@ import os
 import re
 from pathlib import Path
 
-from offkeras.data.actions import class_folder
+from offkeras.data.actions import folder_videos
 from offkeras.data.parallel import in_threads
 from offkeras.storage import limits
 from offkeras.video.container import MAX_PIXELS, VideoError, decode, open_video
@@ -186,13 +186,13 @@ def class_folders(videos):
     Raises:
         ValueError: if the layout is wrong.
     """
-    folders = class_folder.find_classes(Path(videos))
+    folders = folder_videos.find_classes(Path(videos))
     entries = []
     for label, folder in enumerate(folders):
         for path in find_videos(folder):
-            name = "/".join(map(class_folder.name_of, (folder, path)))
+            name = "/".join(map(folder_videos.name_of, (folder, path)))
             entries.append(ActionVideo(name, str(path), label, name))
-    return ActionSplit(tuple(map(class_folder.name_of, folders)), tuple(entries), ())
+    return ActionSplit(tuple(map(folder_videos.name_of, folders)), tuple(entries), ())
 
 
 def _check_split(split):

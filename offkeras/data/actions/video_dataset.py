@@ -3,10 +3,14 @@
 import tensorflow as tf
 
 from offkeras.data.actions.class_folder import ClassFolder
+from offkeras.data.actions.folder_videos import (
+    SUBSETS,
+    check_classes,
+    check_options,
+    print_found,
+)
 from offkeras.data.order import Stream
 
-LABEL_MODES = ("int", "categorical", "binary", None)
-SUBSETS = ("training", "validation", "both")
 MOST_SEED = 2**31 - 1
 
 
@@ -77,21 +81,15 @@ def video_dataset_from_directory(
     classifier.fit(train, validation_data=validation, epochs=12)
     ```
     """
-    _check(labels, label_mode, image_size, shuffle, seed, validation_split, subset)
+    check_options(
+        labels, label_mode, image_size, seed, validation_split, subset, SUBSETS
+    )
     if seed is None:
         seed = int(tf.random.uniform([], maxval=MOST_SEED, dtype=tf.int32))
     videos = ClassFolder.open(directory, class_names=class_names, on_error=on_error)
-    if label_mode == "binary" and len(videos.class_names) != 2:
-        raise ValueError(
-            "Expected two classes with label_mode='binary'. "
-            f"Received: {len(videos.class_names)}, {videos.class_names}."
-        )
+    check_classes(videos, label_mode)
     if verbose:
-        print(f"Found {len(videos)} videos of {len(videos.class_names)} classes.")
-        for path, reason in videos.skipped:
-            print(f"skipped {path}: {reason}")
-        for path in videos.others:
-            print(f"passed over {path}, which is no video by its name")
+        print_found(videos)
     parts = {"training": videos}
     if subset is not None:
         parts = dict(
@@ -145,30 +143,3 @@ def _labelled(clips, mode, num_classes):
     if mode == "binary":
         return clips.map(lambda frames, labels: (frames, tf.cast(labels, tf.float32)))
     return clips.map(lambda frames, labels: (frames, tf.one_hot(labels, num_classes)))
-
-
-def _check(labels, label_mode, image_size, shuffle, seed, validation_split, subset):
-    if labels not in ("inferred", None):
-        raise ValueError(
-            f"Expected labels to be 'inferred' or None. Received: {labels!r}."
-        )
-    if label_mode not in LABEL_MODES:
-        raise ValueError(
-            f"Expected label_mode to be one of {LABEL_MODES}. Received: {label_mode!r}."
-        )
-    if len(image_size) != 2 or image_size[0] != image_size[1]:
-        raise ValueError(f"Expected a square image_size. Received: {image_size}.")
-    if (validation_split is None) != (subset is None):
-        raise ValueError(
-            "Expected validation_split and subset together. Received: "
-            f"validation_split={validation_split}, subset={subset!r}."
-        )
-    if subset not in (None, *SUBSETS):
-        raise ValueError(
-            f"Expected subset to be one of {SUBSETS}. Received: {subset!r}."
-        )
-    if subset in SUBSETS[:2] and seed is None:
-        raise ValueError(
-            f"Expected a seed with subset={subset!r}: with the same one, the other "
-            "subset holds the other videos."
-        )

@@ -14,13 +14,13 @@ import tensorflow as tf
 from offkeras.data.detection.images import read_image
 from offkeras.data.detection.transforms import random_flip, resize, resized_size
 from offkeras.data.order import (
-    REFERENCES,
     Stream,
     mapped,
     shuffled_indices,
     slice_batches,
     whole_batches,
 )
+from offkeras.data.pydataset.draws import REFERENCES
 from offkeras.storage import remote as storage
 
 

@@ -7,13 +7,13 @@ import numpy as np
 import tensorflow as tf
 
 from offkeras.data.order import (
-    CROPS,
     Stream,
     evaluation_batches,
     shuffled_indices,
     train_batches,
     whole_batches,
 )
+from offkeras.data.pydataset.draws import CROPS
 from offkeras.data.restoration.septuplet_files import (
     CLEAN,
     LENGTH,

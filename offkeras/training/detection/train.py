@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from offkeras import backbones, metrics, models
 from offkeras.storage.writing import write_text, written_whole
+from offkeras.tasks.video_detector import backbone_of_name
 from offkeras.training import loop, options, run
 from offkeras.training.detection import evaluate as evaluate_detection
 from offkeras.training.detection.optimizer import make_optimizer
@@ -133,14 +134,7 @@ def make_backbone(o):
         if o.weights:
             raise SystemExit("--weights are for a ResNet; --backbone tiny has none.")
         return backbones.TinyResNet()
-    # Detectors hold what ImageNet taught the first stages, and see a fine last map.
-    resnet = o.backbone.startswith("resnet")
-    return backbones.create(
-        o.backbone,
-        weights=o.weights or None,
-        input_shape=(None, None, 3),
-        **({"dilated": True, "freeze": True} if resnet else {}),
-    )
+    return backbone_of_name(o.backbone, o.weights or None)
 
 
 def fit(detector, train, validation, o, strategy):
