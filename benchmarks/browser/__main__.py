@@ -80,9 +80,9 @@ def measure(browser, address, runtime, name, threads):
 
 def main():
     """Reads the command line, measures and writes the table."""
+    out = records.parser(__doc__).parse_args().out
     from playwright.sync_api import sync_playwright
 
-    out = records.parser(__doc__).parse_args().out
     with (
         tempfile.TemporaryDirectory() as folder,
         sync_playwright() as programs,
