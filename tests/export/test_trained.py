@@ -11,11 +11,12 @@ from offkeras.training.prepare import moving_objects as prepare_moving_objects
 
 pytestmark = pytest.mark.slow
 
-# Accuracy and mAP fall by a point at most, PSNR by 0.1 dB.
+# Accuracy falls by a point at most, PSNR by 0.1 dB; mAP by two points, since of so few
+# objects a single one is half a point.
 MODELS = {
     "camera_motion": (100, dict(num_segments=4, size=(96, 96)), 0.01),
     "jpeg2000_q40": (8, dict(num_segments=3, size=(144, 176)), 0.1),
-    "moving_objects": (60, dict(num_segments=2, size=(96, 128)), 0.01),
+    "moving_objects": (60, dict(num_segments=2, size=(96, 128)), 0.02),
 }
 CASES = [
     (name, target)
