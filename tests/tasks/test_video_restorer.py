@@ -8,8 +8,9 @@ from offkeras.data import write_video
 from tests.support.recognizer import small_recognizer
 
 RNG = np.random.default_rng(0)
-CLEAN = np.repeat(RNG.integers(0, 256, (4, 1, 4, 4, 3)), 6, 2).repeat(6, 3)
-FRAMES = np.clip(CLEAN + RNG.normal(0, 20, (4, 3, 24, 24, 3)), 0, 255).astype("uint8")
+CLEAN = np.repeat(RNG.integers(50, 250, (4, 1, 4, 4, 3)), 6, 2).repeat(6, 3)
+NOISE = RNG.integers(-5, 6, (4, 3, 24, 24, 3))
+FRAMES = (CLEAN + NOISE - 25).astype("uint8")  # too dark
 TARGET = CLEAN[:, 0].astype("uint8")
 
 
@@ -27,8 +28,8 @@ def test_learns_frames_as_they_are():
     decibel = 10 * np.log10(255**2 / ((compressed - TARGET) ** 2).mean((1, 2, 3)))
     np.testing.assert_allclose(before["psnr"], decibel.mean(), rtol=1e-4)
     model.compile(keras.optimizers.Adam(0.003))
-    history = model.fit(FRAMES, {"restored": TARGET}, epochs=40, verbose=0).history
-    assert history["loss"][-1] < 0.9 * before["loss"]
+    history = model.fit(FRAMES, {"restored": TARGET}, epochs=30, verbose=0).history
+    assert history["loss"][-1] < 0.5 * before["loss"]
     restored = model.predict(FRAMES, verbose=0)
     assert restored.dtype == np.uint8
     expected = np.array(model(FRAMES)["restored"]).round().clip(0, 255)
