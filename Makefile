@@ -19,7 +19,7 @@ ARITHMETIC := $(VENV)/bin/python -m pytest -q -m "arithmetic and not slow" \
 	-n 2 --dist loadfile
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo docs lint page test test-arithmetic test-slow web
+.PHONY: demo docs lint page test test-arithmetic test-exhaustive test-slow web
 demo: $(INSTALLED)
 	$(VENV)/bin/python -m training.action_recognition --preset camera_motion \
 		--output $(DEMO) --resume
@@ -38,7 +38,11 @@ test-arithmetic: $(TESTS)
 	TF_ENABLE_ONEDNN_OPTS=0 $(ARITHMETIC)
 
 test-slow: $(TESTS)
-	$(VENV)/bin/python -m pytest -q -m slow -n 2 --dist worksteal
+	$(VENV)/bin/python -m pytest -q -m "slow and not exhaustive" -n 2 --dist worksteal
+
+# The slow tests once more, on the cases that the first of them stand for.
+test-exhaustive: $(TESTS)
+	$(VENV)/bin/python -m pytest -q -m exhaustive -n 2 --dist worksteal
 
 lint: $(TESTS)
 	$(VENV)/bin/ruff check .

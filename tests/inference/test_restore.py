@@ -217,7 +217,13 @@ print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("height, width, frames", [(1080, 1920, 1), (568, 920, 2)])
+@pytest.mark.parametrize(
+    "height, width, frames",
+    [
+        (1080, 1920, 1),
+        pytest.param(568, 920, 2, marks=pytest.mark.exhaustive),
+    ],
+)
 def test_memory_stays_below_4_gib(height, width, frames, encode):
     """The model of the paper, in tiles and, just below their size, streaming."""
     assert (height * width <= tiles.TILE_PIXELS) == (height == 568)

@@ -45,12 +45,17 @@ def train(root, task, output, options, kill_after=None):
 @pytest.mark.parametrize(
     ("task", "devices", "kills"),
     [
-        ("restoration", "", 4),
-        ("detection", "", 4),
         ("action", "", 4),
         ("restoration", "CPU:0,CPU:1", 1),
-        ("detection", "CPU:0,CPU:1", 1),
-        ("action", "CPU:0,CPU:1", 1),
+        *(
+            pytest.param(*case, marks=pytest.mark.exhaustive)
+            for case in (
+                ("restoration", "", 10),
+                ("detection", "", 10),
+                ("detection", "CPU:0,CPU:1", 3),
+                ("action", "CPU:0,CPU:1", 3),
+            )
+        ),
     ],
 )
 def test_killed_runs_end_with_the_same_bits(root, tmp_path, task, devices, kills):

@@ -22,6 +22,11 @@ from tests.support import training_miniatures as miniatures
 ENDED = cluster.LOST_AFTER + 40
 
 
+def exhaustive(*case):
+    """A case that another one stands for."""
+    return pytest.param(*case, marks=pytest.mark.exhaustive)
+
+
 def tf_config(index, addresses=("a:1", "b:2")):
     task = {"type": "worker", "index": index}
     return json.dumps({"cluster": {"worker": list(addresses)}, "task": task})
@@ -116,7 +121,7 @@ def test_parts_of_a_batch(monkeypatch, machines, devices, batch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("lost", [0, 1])
+@pytest.mark.parametrize("lost", [0, exhaustive(1)])
 def test_a_lost_machine_ends_the_other_and_the_run_resumes(root, tmp_path, lost):
     output = tmp_path / "run"
     many = ("--epochs", "2000")
@@ -136,7 +141,7 @@ def test_a_lost_machine_ends_the_other_and_the_run_resumes(root, tmp_path, lost)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("frozen", [0, 1])
+@pytest.mark.parametrize("frozen", [0, exhaustive(1)])
 def test_a_frozen_machine_ends_the_other(root, tmp_path, frozen):
     output = tmp_path / "run"
     processes = start(root, "restoration", output, ("--epochs", "2000"))
