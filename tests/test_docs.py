@@ -73,6 +73,12 @@ def pages(language):
     return sorted({b.page for b in blocks(language) if not b.not_run})
 
 
+def marked(page):
+    """The name of a page; exports take minutes, and have tests of their own."""
+    marks = pytest.mark.exhaustive if page == "docs/deployment.md" else ()
+    return pytest.param(page, marks=marks)
+
+
 def lines(block):
     """The commands of a block for a shell."""
     for line in block.code.replace("\\\n", " ").splitlines():
@@ -118,7 +124,7 @@ def in_a_folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", pages("python"))
+@pytest.mark.parametrize("page", [*map(marked, pages("python"))])
 def test_the_python_of_a_page_runs(page, in_a_folder):
     keras.utils.set_random_seed(0)
     names = {}
@@ -211,7 +217,7 @@ def test_an_unknown_option_is_noticed(command):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", pages("bash"))
+@pytest.mark.parametrize("page", [*map(marked, pages("bash"))])
 def test_the_lines_for_a_shell_run(page, in_a_folder):
     for block in blocks("bash"):
         if block.page == page and not block.not_run:

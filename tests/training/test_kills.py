@@ -45,12 +45,12 @@ def train(root, task, output, options, kill_after=None):
 @pytest.mark.parametrize(
     ("task", "devices", "kills"),
     [
-        ("action", "", 4),
+        ("restoration", "", 4),
         ("restoration", "CPU:0,CPU:1", 1),
         *(
             pytest.param(*case, marks=pytest.mark.exhaustive)
             for case in (
-                ("restoration", "", 10),
+                ("action", "", 10),
                 ("detection", "", 10),
                 ("detection", "CPU:0,CPU:1", 3),
                 ("action", "CPU:0,CPU:1", 3),

@@ -15,7 +15,7 @@ def root(tmp_path_factory):
     params=[
         "restoration",
         pytest.param("detection", marks=pytest.mark.slow),
-        pytest.param("action", marks=pytest.mark.slow),
+        pytest.param("action", marks=[pytest.mark.slow, pytest.mark.exhaustive]),
     ]
 )
 def task(request):
