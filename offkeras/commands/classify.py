@@ -1,6 +1,6 @@
 """`offkeras classify`."""
 
-from offkeras.commands.jobs.batch import add_videos, make_jobs, run_jobs
+from offkeras.commands.jobs.batch import add_model, add_videos, make_jobs, run_jobs
 from offkeras.commands.jobs.results import SUFFIXES, ResultFiles, add_results
 from offkeras.commands.jobs.still import Skipped, add_skip_still
 from offkeras.inference.progress import clear, counted
@@ -18,12 +18,7 @@ def add_parser(commands):
         epilog="example: offkeras classify walk.mp4 --output out.mp4",
     )
     add_videos(parser)
-    parser.add_argument(
-        "--model",
-        default="moving_camera",
-        help="name of a trained model, output folder of a training, or .keras file "
-        "(default: moving_camera)",
-    )
+    add_model(parser, default="moving_camera")
     parts = parser.add_mutually_exclusive_group()
     parts.add_argument(
         "--whole", action="store_true", help="one label per video, from 25 segments"

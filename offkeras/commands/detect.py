@@ -1,11 +1,9 @@
 """`offkeras detect`."""
 
-from offkeras.commands.jobs.batch import add_videos, make_jobs, run_jobs
+from offkeras.commands.jobs.batch import add_model, add_videos, make_jobs, run_jobs
 from offkeras.commands.jobs.results import SUFFIXES, ResultFiles, add_results
 from offkeras.commands.jobs.still import Skipped, add_skip_still
 from offkeras.inference.progress import counted
-
-SIZE, MIN_SCORE = (600, 1000), 0.5  # where nobody says
 
 
 def add_parser(commands):
@@ -18,12 +16,7 @@ def add_parser(commands):
         epilog="example: offkeras detect street.mp4 --model runs/vid --output out.mp4",
     )
     add_videos(parser)
-    parser.add_argument(
-        "--model",
-        default="moving_objects",
-        help="name of a trained model, output folder of a training, or .keras file "
-        "(default: moving_objects)",
-    )
+    add_model(parser, default="moving_objects")
     parser.add_argument(
         "--size",
         type=int,
@@ -80,6 +73,8 @@ def run(arguments):
 
 def _options(arguments, defaults):
     """What the command line says, else the model, else the library."""
+    from offkeras.inference.trained import MIN_SCORE, SIZE
+
     short, long = arguments.size or defaults.get("size", SIZE)
     least = arguments.min_score
     if least is None:

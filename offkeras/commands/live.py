@@ -5,7 +5,8 @@ import contextlib
 import sys
 import time
 
-from offkeras.commands import classify, detect
+from offkeras.commands import classify
+from offkeras.commands.jobs.batch import add_model
 
 FPS = 25  # at which an `interval` of frames is meant
 
@@ -23,12 +24,7 @@ def add_parser(commands):
     parser.add_argument(
         "source", help="number of a camera, or an address: rtsp://, http:// and others"
     )
-    parser.add_argument(
-        "--model",
-        default="moving_camera",
-        help="name of a trained recognizer or detector, output folder of a training, "
-        "or .keras file (default: moving_camera)",
-    )
+    add_model(parser, default="moving_camera")
     parser.add_argument(
         "--every",
         type=float,
@@ -108,6 +104,7 @@ def run(arguments):
 def _way(trained):
     """How a model watches, is drawn and is told of, and seconds between pictures."""
     from offkeras import inference
+    from offkeras.inference.trained import MIN_SCORE, SIZE
 
     model = trained.load()
     if trained.kind == "recognizer":
@@ -121,8 +118,8 @@ def _way(trained):
         every = (window["interval"] or 1) / FPS
         return watch, inference.draw_predictions, inference.action_row, every
 
-    short, long = trained.defaults.get("size", detect.SIZE)
-    least = trained.defaults.get("min_score", detect.MIN_SCORE)
+    short, long = trained.defaults.get("size", SIZE)
+    least = trained.defaults.get("min_score", MIN_SCORE)
 
     def watch(stream):
         sides = {"short_side": short, "long_side": long}

@@ -9,9 +9,6 @@ import tensorflow as tf
 
 from offkeras.storage.remote import PARALLEL_READS
 
-# Purposes of a key, beside those of `pydataset.draws`.
-RENDERED = {"train": 0, "validation": 1, "test": 2}
-
 
 @dataclasses.dataclass(frozen=True)
 class Stream:
@@ -55,7 +52,7 @@ class Stream:
         """Seed of everything random in one sample, an int32 tensor `(2,)`.
 
         Args:
-            purpose: one of the numbers of `pydataset.draws` or of `RENDERED`.
+            purpose: one of the numbers of `pydataset.draws`.
             epoch: integer tensor.
             index: integer tensor.
         """

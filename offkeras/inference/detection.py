@@ -10,6 +10,7 @@ from offkeras.data.detection.transforms import resize, resized_size
 from offkeras.inference.sources import iterate_source, watched
 from offkeras.inference.stillness import Stillness
 from offkeras.inference.tracks import MAX_MISSED, MIN_IOU, Tracker
+from offkeras.inference.trained import MIN_SCORE, SIZE
 from offkeras.models import streaming
 
 
@@ -40,9 +41,9 @@ def detect(
     video,
     detector,
     *,
-    short_side=600,
-    long_side=1000,
-    min_score=0.5,
+    short_side=SIZE[0],
+    long_side=SIZE[1],
+    min_score=MIN_SCORE,
     min_iou=MIN_IOU,
     max_missed=MAX_MISSED,
     skip_still=None,
@@ -98,9 +99,9 @@ def detect_frames(
     video,
     detector,
     *,
-    short_side=600,
-    long_side=1000,
-    min_score=0.5,
+    short_side=SIZE[0],
+    long_side=SIZE[1],
+    min_score=MIN_SCORE,
     min_iou=MIN_IOU,
     max_missed=MAX_MISSED,
     skip_still=None,

@@ -20,6 +20,7 @@ from offkeras.presets.files import CONFIG, LABELS, PREPROCESSOR
 from offkeras.weights.shipped import SHIPPED
 
 KINDS = ("recognizer", "detector", "model")
+SIZE, MIN_SCORE = (600, 1000), 0.5  # of a detector that does not say
 # Class of a preset -> its kind, and the attribute that is the plain model.
 PRESETS = {
     "offkeras>VideoClassifier": "recognizer",

@@ -5,6 +5,7 @@ import os
 import keras
 
 from offkeras import backbones, inference, models
+from offkeras.inference.trained import MIN_SCORE, SIZE
 from offkeras.models import detection_head, task
 from offkeras.tasks.task import (
     Task,
@@ -16,7 +17,6 @@ from offkeras.tasks.task import (
 LEAST_CLASSES = 1  # beside the background
 # Adam does not stall where there is nothing to start from.
 LEARNING_RATE, CLIP_NORM = 1e-3, 10.0
-SIZE, MIN_SCORE = (600, 1000), 0.5
 TRUTH = ("frames", "boxes", "classes")  # what the losses are made of
 
 
@@ -146,7 +146,7 @@ class VideoDetector(Task):
                 `inference.detect`.
 
         Returns:
-            Of a path a list of an `inference.FrameDetections` a frame; of frames the
+            Of a path a list, an `inference.FrameDetections` per frame; of frames the
             dict of `boxes`, `scores`, `classes` and `count`.
         """
         if isinstance(x, (str, os.PathLike)):

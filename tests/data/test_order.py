@@ -2,13 +2,12 @@ import pytest
 import tensorflow as tf
 
 from offkeras.data.order import (
-    RENDERED,
     Stream,
     mapped,
     shuffled_indices,
     slice_batches,
 )
-from offkeras.data.pydataset.draws import CLIPS, CROPS, REFERENCES
+from offkeras.data.pydataset.draws import CLIPS, CROPS, REFERENCES, RENDERED
 
 
 def stream(initial_epoch=0, *, size=23, count=23, seed=5):

@@ -90,6 +90,16 @@ def add_videos(parser, *, cameras=True):
     parser.add_argument("videos", nargs="+", metavar="VIDEO", help=text)
 
 
+def add_model(parser, *, default):
+    """The option for the model that a command asks."""
+    parser.add_argument(
+        "--model",
+        default=default,
+        help="name of a trained model, output folder of a training, or .keras file "
+        f"(default: {default})",
+    )
+
+
 def make_jobs(arguments, suffixes):
     """The videos of a command line, each with the files to write for it.
 

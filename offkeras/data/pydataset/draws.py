@@ -9,6 +9,7 @@ import numpy as np
 
 # Second number of a key: what is drawn for one purpose never meets another's draws.
 CLIPS, CROPS, REFERENCES = 0, 1, 3
+RENDERED = {"train": 0, "validation": 1, "test": 2}
 
 WORD = 2**32 - 1
 MULTIPLIERS = 0xD2511F53, 0xCD9E8D57

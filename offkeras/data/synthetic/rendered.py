@@ -3,7 +3,6 @@
 import tensorflow as tf
 
 from offkeras.data.order import (
-    RENDERED,
     Stream,
     epoch_positions,
     evaluation_batches,
@@ -11,6 +10,7 @@ from offkeras.data.order import (
     train_batches,
     whole_batches,
 )
+from offkeras.data.pydataset.draws import RENDERED
 
 
 class Rendered:

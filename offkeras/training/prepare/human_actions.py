@@ -13,7 +13,7 @@ import itertools
 
 import numpy as np
 
-from offkeras.data.order import RENDERED
+from offkeras.data.pydataset.draws import RENDERED
 from offkeras.training import options
 from offkeras.training.actions.data import PEOPLE
 from offkeras.training.options import option

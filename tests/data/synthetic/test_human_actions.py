@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from offkeras import cli
 from offkeras.data import AppearanceMotion, ClassFolder, HumanActions
-from offkeras.data.order import RENDERED, Stream
+from offkeras.data.order import Stream
+from offkeras.data.pydataset.draws import RENDERED
 from offkeras.data.synthetic import human_actions
 from offkeras.modalities import find
 from offkeras.video import optical_flow, probe, read_frames
