@@ -140,9 +140,8 @@ def test_wrong_dataset_and_modality(ucf101, tmp_path):
         train("ucf101_rgb", shards, lists, tmp_path, "--dataset", "kinetics")
 
 
-@pytest.mark.parametrize(
-    "dataset", ["ucf101", pytest.param("hmdb51", marks=pytest.mark.exhaustive)]
-)
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("dataset", ["ucf101", "hmdb51"])
 def test_from_videos_to_tables(dataset, tmp_path, capsys):
     """prepare -> both stages of three modalities -> 25 x 10 test -> fuse -> tables."""
     shards, lists = prepare(dataset, tmp_path)

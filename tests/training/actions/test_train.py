@@ -24,6 +24,9 @@ TINY = [
     *("--clips-per-epoch", "48", "--evaluation-clips", "16", "--batch-size", "16"),
     *("--dropout", "0.5", "--spatial-dropout", "0.5", "--seed", "3"),
 ]
+# What exists in the middle of a stage.
+KILLED_AT = {"appearance": "appearance/tensorboard", "off": "off/last.weights.h5"}
+STAGES = tuple(KILLED_AT)
 
 
 def weights_of(path):
@@ -95,15 +98,18 @@ def test_savedmodel_answers_as_the_model_does(undisturbed):
 
 
 @pytest.mark.slow
-def test_killed_run_resumes_to_the_same_bits(undisturbed, tmp_path):
-    """SIGKILL in each stage; shuffle, dropout and optimizer go on as they were."""
+@pytest.mark.parametrize(
+    "stages", [("off",), pytest.param(STAGES, marks=pytest.mark.exhaustive)]
+)
+def test_killed_run_resumes_to_the_same_bits(stages, undisturbed, tmp_path):
+    """SIGKILL in a stage; shuffle, dropout and optimizer go on as they were."""
     command = [sys.executable, "-m", "training.action_recognition", *TINY]
     command += ["--no-end-to-end", "--appearance-epochs", "1", "--off-epochs", "3"]
     command += ["--output", str(tmp_path / "run"), "--resume"]
     command += ["--export-to", str(tmp_path / "savedmodels")]
     off = tmp_path / "run" / "off"
-    kill_when_exists(command, tmp_path / "run" / "appearance" / "tensorboard")
-    kill_when_exists(command, off / "last.weights.h5")
+    for stage in stages:
+        kill_when_exists(command, tmp_path / "run" / KILLED_AT[stage])
     assert resume.trim_log(off / "log.csv", 99)  # it was killed in the middle
     subprocess.run(command, check=True, capture_output=True)
     for name in ("appearance/last.weights.h5", "off/last.weights.h5"):

@@ -14,7 +14,7 @@ def root(tmp_path_factory):
 @pytest.fixture(
     params=[
         "restoration",
-        pytest.param("detection", marks=pytest.mark.slow),
+        pytest.param("detection", marks=[pytest.mark.slow, pytest.mark.exhaustive]),
         pytest.param("action", marks=[pytest.mark.slow, pytest.mark.exhaustive]),
     ]
 )

@@ -7,7 +7,7 @@ from offkeras.training.prepare import videos as prepare_videos
 from tests.support import action_miniatures, training_miniatures
 from tests.support.servers import object_store
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.exhaustive]
 
 
 @pytest.fixture(scope="module")

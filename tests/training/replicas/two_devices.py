@@ -1,6 +1,6 @@
 """Trains a small network on one device and on two, and writes both losses.
 
-python tests/training/replicas.py losses.npz
+python tests/training/replicas/two_devices.py losses.npz
 """
 
 import sys
