@@ -59,13 +59,20 @@ def pyramid(name, *, known, weights, input_shape):
         maps, images = _preset_maps(library, preset, weights, input_shape)
     else:
         maps, images = _application_maps(name, weights, input_shape)
-    missing = [stride for stride in STRIDES if stride not in maps]
+    missing = [stride for stride in STRIDES if _name(stride) not in maps]
     if missing:
         raise ValueError(
             f"{name} has no maps of stride {missing}; OFF needs {STRIDES}."
         )
-    outputs = {f"stride_{stride}": maps[stride] for stride in STRIDES}
-    return keras.Model(images, outputs, name=name.replace(":", "_").lower())
+    outputs = {_name(stride): maps[_name(stride)] for stride in STRIDES}
+    # A preset may be a folder, and no name of a model holds a slash.
+    name = "_".join(filter(None, (library, Path(preset).name)))
+    return keras.Model(images, outputs, name=name.lower())
+
+
+def _name(stride):
+    """A text: a saved model has no other keys."""
+    return f"stride_{stride}"
 
 
 def _application_maps(name, weights, input_shape):
@@ -77,15 +84,15 @@ def _application_maps(name, weights, input_shape):
         name,
         weights,
     )
-    maps_by_stride = {}
+    maps = {}
     for layer in stock.layers:
         shape = getattr(layer.output, "shape", ())
         if len(shape) != 4:
             continue
         for stride in STRIDES:
             if tuple(shape[1:3]) == tuple(-(-n // stride) for n in input_shape[:2]):
-                maps_by_stride[stride] = layer.output  # the last one stays
-    trunk = keras.Model(stock.input, maps_by_stride, name="trunk")
+                maps[_name(stride)] = layer.output  # the last one stays
+    trunk = keras.Model(stock.input, maps, name="trunk")
     return trunk(_preprocess(name, images)), images
 
 
@@ -126,10 +133,27 @@ def _preset_maps(library, preset, weights, input_shape):
             for level, layer in network.pyramid_level_inputs.items()
         }
     # Level n has stride 2^n.
-    maps_by_stride = {2 ** int(level[1:]): output for level, output in levels.items()}
+    maps = {_name(2 ** int(level[1:])): output for level, output in levels.items()}
     images = keras.Input(input_shape, name="images")
-    trunk = keras.Model(network.input, maps_by_stride, name="trunk")
-    return trunk(images), images
+    trunk = keras.Model(network.input, maps, name="trunk")
+    return trunk(_convert(module, preset, images)), images
+
+
+def _convert(module, preset, images):
+    """What the preset does to its images; keras-cv does it in the network."""
+    if not hasattr(module.layers, "ImageConverter"):
+        return images
+    try:
+        converter = module.layers.ImageConverter.from_preset(preset)
+    except (FileNotFoundError, ValueError) as error:
+        raise ValueError(
+            f"{preset} does not say how it wants its images: expected "
+            "image_converter.json or preprocessor.json beside its weights, as "
+            "save_to_preset of a preprocessor or task writes them."
+        ) from error
+    scale = 1.0 if converter.scale is None else converter.scale
+    offset = 0.0 if converter.offset is None else converter.offset
+    return layers.Rescaling(scale, offset, name="preprocess")(images)
 
 
 def _loaded(build, name, weights):

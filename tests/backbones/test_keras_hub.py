@@ -1,0 +1,61 @@
+import keras
+import numpy as np
+import pytest
+
+from offkeras import backbones, cli, inference
+from tests.support.action_miniatures import write_sides
+from tests.support.helpers import array
+
+keras_hub = pytest.importorskip("keras_hub", reason="of the current set alone")
+
+
+def write_preset(folder):
+    """A small ResNet and its image converter, in a folder."""
+    network = keras_hub.models.ResNetBackbone(
+        input_conv_filters=[64],
+        input_conv_kernel_sizes=[7],
+        stackwise_num_filters=[64, 16, 32, 32],
+        stackwise_num_blocks=[1, 1, 1, 1],
+        stackwise_num_strides=[1, 2, 2, 2],
+        block_type="basic_block",
+    )
+    converter = keras_hub.layers.ResNetImageConverter(
+        scale=[1 / 60, 1 / 61, 1 / 62], offset=[-1.0, -2.0, -2.5]
+    )
+    network.save_to_preset(folder)
+    converter.save_to_preset(folder)
+    return network, converter
+
+
+def test_a_preset_is_a_backbone_with_its_weights_and_preprocessing(tmp_path):
+    network, converter = write_preset(tmp_path / "small")
+    net = backbones.create(
+        f"keras_hub:{tmp_path}/small", weights="imagenet", input_shape=(96, 96, 3)
+    )
+    images = np.random.default_rng(0).uniform(0, 255, (1, 96, 96, 3)).astype("float32")
+    pyramid = keras.Model(network.input, network.pyramid_outputs)
+    expected = pyramid(converter(images), training=False)
+    maps = net(images, training=False)
+    for stride, level in ((8, "P3"), (16, "P4"), (32, "P5")):
+        actual = array(maps[f"stride_{stride}"])
+        np.testing.assert_allclose(actual, array(expected[level]), atol=1e-5)
+        assert np.abs(actual).max() > 0.1
+
+
+def test_a_preset_that_does_not_tell_its_preprocessing(tmp_path):
+    write_preset(tmp_path / "small")
+    (tmp_path / "small" / "image_converter.json").unlink()
+    with pytest.raises(ValueError, match="small does not say how it wants its images"):
+        backbones.create(f"keras_hub:{tmp_path}/small", input_shape=(96, 96, 3))
+
+
+def test_a_folder_is_trained_on_with_it(tmp_path):
+    write_preset(tmp_path / "small")
+    root = write_sides(tmp_path / "videos", 2)
+    options = ["--backbone", f"keras_hub:{tmp_path}/small", "--size", "64"]
+    options += ["--views", "1", "--batch-size", "4", "--epochs", "1"]
+    cli.main(["train", str(root), "--output", str(tmp_path / "run"), *options])
+    trained = inference.trained_model(str(tmp_path / "run"))
+    video = next(path for path in root.rglob("*") if path.is_file())
+    assert trained.class_names == ("left", "right")
+    assert inference.classify_video(video, trained.load()).confidence >= 0.5

@@ -1,0 +1,27 @@
+"""One folder, one command for each kind of backbone."""
+
+import pytest
+
+from offkeras import cli, inference
+from tests.support.action_miniatures import SIDES, write_sides
+
+# Of keras-hub: see tests/backbones/test_keras_hub.py.
+BACKBONES = {
+    "efficientnet_lite0": (),
+    "bn_inception": ("--weights", ""),
+    "MobileNetV2": ("--weights", ""),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_a_folder_is_trained_on_with_any_backbone(backbone, tmp_path):
+    root, output = write_sides(tmp_path / "videos", 2), tmp_path / "run"
+    options = ["--backbone", backbone, *BACKBONES[backbone], "--init", ""]
+    options += ["--views", "1", "--segments", "2", "--batch-size", "4"]
+    cli.main(["train", str(root), "--output", str(output), "--epochs", "1", *options])
+    trained = inference.trained_model(str(output))
+    assert trained.class_names == SIDES
+    recognizer = trained.load()
+    names = [layer.name for layer in recognizer.layers]
+    assert any(name.lower() == backbone.lower() for name in names), names
