@@ -83,7 +83,10 @@ def train(backend, model, folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ["restoration", "recognition"])
+@pytest.mark.parametrize(
+    "model",
+    ["restoration", pytest.param("recognition", marks=pytest.mark.exhaustive)],
+)
 def test_fit_on_jax_over_two_devices(model, tmp_path):
     """`keras.distribution.DataParallel` trains to the losses of one device."""
     if importlib.util.find_spec("jax") is None:

@@ -21,6 +21,7 @@ def table_gmac():
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_flops():
     """The backbone's as tabulated; 50.8 and 19.1 GMAC for 25 frames when released."""
     gmac = {

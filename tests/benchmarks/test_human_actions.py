@@ -13,6 +13,7 @@ CSV = Path(benchmark.__file__).parent.with_suffix(".csv")
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_row_a_network_and_none_twice(tmp_path, monkeypatch, capsys):
     toy = backbones.Backbone(
         lambda *, weights, input_shape: toy_backbone(input_shape[0]), None

@@ -54,6 +54,7 @@ def test_selection_gives_the_detections_of_the_detector():
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_every_case_has_a_row(tiny, tmp_path):
     out = tmp_path / "speed.csv"
     size = ["--height", "40", "--width", "72"]  # not a multiple of the stride

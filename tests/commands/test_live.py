@@ -112,6 +112,8 @@ def test_ctrl_c_is_the_usual_end(folder):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # A shell has what it starts in the background ignore Ctrl-C.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         process.stdout.readline()  # an answer
         process.send_signal(signal.SIGINT)

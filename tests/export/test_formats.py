@@ -73,7 +73,10 @@ def test_answers_as_the_model_does(task, target, answer):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", ["litert_float16", "litert_int8"])
+@pytest.mark.parametrize(
+    "target",
+    [pytest.param("litert_float16", marks=pytest.mark.exhaustive), "litert_int8"],
+)
 def test_features_of_the_detector(target, answer):
     frames = tiny_models.clips("detector", 1)[:, 0]
     expected = answer("detector", "saved_model", {"frame": frames}, "start")

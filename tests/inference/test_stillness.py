@@ -96,6 +96,7 @@ def test_boxes_are_repeated_and_tracks_go_on(film):
         np.testing.assert_array_equal(one.boxes, other.boxes)
 
 
+@pytest.mark.slow
 def test_the_commands_mark_and_count(film, capsys):
     cli.main(["classify", str(film), "--skip-still", "--json", "-"])
     printed = capsys.readouterr()

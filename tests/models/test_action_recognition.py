@@ -302,7 +302,9 @@ def build_off(variant):
     ("build", "trained", "rate"),
     [
         (build_tsn, OUTPUTS[:1], 0.05),
-        (lambda: build_off("paper"), OUTPUTS[1:], 0.01),
+        pytest.param(
+            *(lambda: build_off("paper"), OUTPUTS[1:], 0.01), marks=pytest.mark.slow
+        ),
         pytest.param(
             *(lambda: build_off("released"), OUTPUTS[1:], 0.01), marks=pytest.mark.slow
         ),

@@ -56,7 +56,7 @@ def stream(start, step, clip):
         {"spatial": False},
         {"temporal": False},
         {"modality": "flow", "channels": 10},
-        {"motion": "tdn"},
+        pytest.param({"motion": "tdn"}, marks=pytest.mark.slow),
         pytest.param({"motion": "tea"}, marks=pytest.mark.slow),
         pytest.param({"motion": "motion_squeeze"}, marks=pytest.mark.slow),
     ],

@@ -270,6 +270,7 @@ def run_script(address):
 
 # Without the handler of `connect` such processes abort: their status is 134.
 @needs_s3
+@pytest.mark.slow
 def test_a_process_that_used_s3_ends_as_it_would(proxy):
     proxy.delay = 0.1
     try:

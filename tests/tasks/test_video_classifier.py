@@ -29,6 +29,7 @@ def weights_of(model):
     return [weight.numpy() for weight in model.weights]
 
 
+@pytest.mark.slow
 def test_learns_labels_as_they_are():
     model = classifier(dropout=0.0, spatial_dropout=0.0)
     model.compile(keras.optimizers.Adam(0.01))

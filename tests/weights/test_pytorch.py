@@ -262,6 +262,7 @@ def test_files_of_another_kind(tmp_path):
         weights.read_state(path)
 
 
+@pytest.mark.slow
 def test_command_writes_weights_of_keras(checkpoint, tmp_path, capsys):
     flow = tmp_path / "flow.weights.h5"
     import_weights.main([str(checkpoint("yjxiong")), str(flow), "--modality", "flow"])

@@ -24,6 +24,7 @@ def clips(tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_rows_are_resumed_and_comparable(clips, tmp_path, monkeypatch, capsys):
     # The lists are there, so nothing is cut from the embedded videos.
     monkeypatch.setattr(

@@ -32,12 +32,14 @@ def find(rows, model, filters="64", streaming="False"):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_every_case_has_a_row(rows):
     assert rows[0]["tensorflow"] == "1.0.0"
     assert len(rows) == 1 + 9
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_flop(rows):
     """667,008 multiply-adds a pixel for DnCNN; OFF as computed by hand."""
     dncnn = find(rows, "DnCNN", "0")

@@ -113,6 +113,7 @@ def test_refuses_another_split_and_an_absent_model(ucf101, tmp_path):
         score(run, tmp_path / "x.npz", "--subset", "train")
 
 
+@pytest.mark.exhaustive
 def test_first_stage_from_a_file(ucf101, tmp_path):
     """The second stage alone, on the weights of the first of another run."""
     shards, lists, run, _ = ucf101

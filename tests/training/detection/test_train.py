@@ -58,6 +58,7 @@ def test_trains_tests_and_saves(moving_objects, tmp_path, capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_run_cut_after_an_epoch_resumes_to_the_same_bits(
     moving_objects, tmp_path, monkeypatch
 ):

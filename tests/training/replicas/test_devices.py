@@ -101,6 +101,7 @@ def test_replicas_have_dropout_of_their_own(steps):
     assert set(np.unique(steps["dropout/2"])) == {0, 2}
 
 
+@pytest.mark.slow
 def test_a_training_on_two_devices_is_that_on_one(root, tmp_path, task):
     """All losses and validation; 3 crops and 5 clips are in unequal parts.
 

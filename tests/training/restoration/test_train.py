@@ -86,6 +86,7 @@ class Killed(Exception):
     pass
 
 
+@pytest.mark.slow
 def test_resume_is_exact(vimeo, tmp_path, monkeypatch):
     options = ("--epochs", "3", "--num-frames", "2")
     train(vimeo, tmp_path / "whole", *options)
