@@ -9,13 +9,10 @@ matrix product comes before every pass, so that noise hits all alike. Rows of
 another TensorFlow version stay in the file; rows of this one are replaced.
 """
 
-import importlib.util
-import json
-import os
-import subprocess
 import sys
 
 from benchmarks.support import records, timing
+from benchmarks.support.torch_worker import TorchWorker
 from offkeras import models
 
 # === Options ===
@@ -84,42 +81,6 @@ def frames_of(case):
     return case.columns["segments"] * case.columns["batch"]
 
 
-class TorchWorker:
-    """The process that runs PyTorch; it sleeps while it is not asked."""
-
-    def __init__(self):
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.action_recognition.torch_forward"]
-            + [str(SIZE), str(NUM_CLASSES)],
-            env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.version = self.answer()["version"]
-
-    def ask(self, request):
-        """Seconds of the forward pass that is asked for."""
-        self.process.stdin.write(json.dumps(request) + "\n")
-        self.process.stdin.flush()
-        return self.answer()
-
-    def answer(self):
-        """One line of the process; it ends early only by an error of its own."""
-        line = self.process.stdout.readline()
-        if not line:
-            raise RuntimeError(
-                "benchmarks.action_recognition.torch_forward ended with exit status "
-                f"{self.process.wait()}; its error is printed above."
-            )
-        return json.loads(line)
-
-    def close(self):
-        """Ends the process by ending its input."""
-        self.process.stdin.close()
-        self.process.wait()
-
-
 def keras_cases(options):
     """All models, shapes and graphs."""
     return [
@@ -172,15 +133,15 @@ def main(arguments):
     cases = keras_cases(options)
     environment = records.environment("action_recognition", arguments)
     worker = None
-    if importlib.util.find_spec("torch"):
-        worker = TorchWorker()
+    if TorchWorker.is_there():
+        worker = TorchWorker(
+            "benchmarks.action_recognition.torch_forward", SIZE, NUM_CLASSES
+        )
         cases += [TorchCase(worker, c) for c in cases if c.name == "appearance"]
-    else:
-        print("torch is not installed: no rows for it.")
     medians = timing.measure(cases, options.rounds, options.warm_up)
     if worker:
         worker.close()
-    environment["torch"] = worker.version if worker else ""
+    environment["torch"] = worker.about["version"] if worker else ""
     rows = table(medians, environment)
     records.report(options.out, rows, LINE)
 
