@@ -76,15 +76,34 @@ class Level(nn.Module):
         return refined, scores.unflatten(0, (-1, segments - 1)).mean(1)
 
 
+class Backbone(nn.Module):
+    """EfficientNet-Lite0 without its classifier."""
+
+    def __init__(self, size):
+        super().__init__()
+        port = EfficientNet.from_name(
+            "efficientnet-lite0", image_size=size, drop_connect_rate=0.0
+        )
+        # In this order; the parts between these are the classifier's.
+        self.stem, self.stem_norm, self.blocks, *others = port.children()
+        self.top, self.top_norm, *_, self.activation = others
+
+    def forward(self, images):
+        """Maps images to maps of strides 8, 16 and 32."""
+        x, maps = self.activation(self.stem_norm(self.stem(images))), []
+        for index, block in enumerate(self.blocks):
+            x = block(x)
+            if index in TAPS:
+                maps.append(x)
+        return [*maps, self.activation(self.top_norm(self.top(x)))]
+
+
 class Recognizer(nn.Module):
     """The recognizer of `offkeras.VideoClassifier`."""
 
     def __init__(self, size, num_classes, filters, width):
         super().__init__()
-        self.backbone = EfficientNet.from_name(
-            "efficientnet-lite0", image_size=size, drop_connect_rate=0.0
-        )
-        del self.backbone._fc
+        self.backbone = Backbone(size)
         refined = (0, width, width)
         self.levels = nn.ModuleList(
             Level(inputs, before, filters, width, stride, num_classes)
@@ -94,22 +113,12 @@ class Recognizer(nn.Module):
             nn.Dropout(0.5), nn.Linear(CHANNELS[-1], num_classes)
         )
 
-    def maps(self, images):
-        """Maps of the backbone of strides 8, 16 and 32."""
-        net, maps = self.backbone, []
-        x = net._swish(net._bn0(net._conv_stem(images)))
-        for index, block in enumerate(net._blocks):
-            x = block(x)
-            if index in TAPS:
-                maps.append(x)
-        return [*maps, net._swish(net._bn1(net._conv_head(x)))]
-
     def forward(self, frames, *, fixed):
         """Maps frames (B, T, C, H, W) to the logits of four classifiers."""
         segments = frames.shape[1]
         images = frames.flatten(0, 1).contiguous(memory_format=torch.channels_last)
         with torch.set_grad_enabled(not fixed):
-            maps = self.maps((images - MEAN) / STD)
+            maps = self.backbone((images - MEAN) / STD)
         pooled = self.appearance(maps[-1].mean((2, 3)))
         outputs = [pooled.unflatten(0, (-1, segments)).mean(1)]
         refined = None

@@ -2,7 +2,7 @@ import argparse
 
 import pytest
 
-from benchmarks import end_to_end
+from benchmarks.end_to_end import __main__ as end_to_end
 from offkeras import inference
 from offkeras.video import iterate_frames
 

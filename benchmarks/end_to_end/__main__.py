@@ -167,7 +167,7 @@ def measure(case, folder, o):
 
 def main(arguments=None):
     """Writes the table and prints it."""
-    default = Path(__file__).with_suffix(".csv")
+    default = Path(__file__).parent.with_suffix(".csv")
     numbers = (("frames", 100), ("rounds", 3))
     o = records.parser(__doc__, numbers=numbers, default=default).parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
