@@ -40,7 +40,7 @@ test-arithmetic: $(TESTS)
 test-slow: $(TESTS)
 	$(VENV)/bin/python -m pytest -q -m "slow and not exhaustive" -n 2 --dist worksteal
 
-# The slow tests once more, on the cases that the first of them stand for.
+# Slow tests of what others show by another case or by its parts; not run by CI.
 test-exhaustive: $(TESTS)
 	$(VENV)/bin/python -m pytest -q -m exhaustive -n 2 --dist worksteal
 

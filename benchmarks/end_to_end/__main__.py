@@ -1,4 +1,4 @@
-"""The commands beside what they cannot do without: the decoder and the network.
+"""The commands beside what they cannot do without: decoder, network and encoder.
 
     python -m benchmarks.end_to_end
 
@@ -29,7 +29,7 @@ from offkeras.video.streams.encoder import Encoder
 
 SAMPLE, FPS = "bikes.mp4", 25
 LINE = (
-    "{command:9}{size:>9} {fps:>7} frames/s; decoding {decoding_fps}, network "
+    "{subcommand:9}{size:>9} {fps:>7} frames/s; decoding {decoding_fps}, network "
     "{network_fps}, encoding {encoding_fps}: {ratio} of the slowest"
 )
 
@@ -47,7 +47,7 @@ def write_sample(path, size, count):
 
 
 def network(model, size):
-    """A function that asks a network for one more frame, on and on."""
+    """A function that asks a network for the frame that follows another."""
     start, step = streaming(model)
 
     @tf.function(autograph=False)
@@ -58,20 +58,25 @@ def network(model, size):
     channels = model.input["frames"].shape[-1]
     noise = np.random.default_rng(0).uniform(0, 255, (1, height, width, channels))
     frame = tf.constant(noise, tf.float32)
-    state = {k: v for k, v in start({"frame": frame}).items() if "state_" in k}
-
-    def ask(state):
-        outputs = graph({"frame": frame, **state})
-        return {key: outputs[key] for key in state}
-
-    return functools.partial(ask, state)
+    first = start({"frame": frame})
+    state = {key: first[key] for key in first if key.startswith("state_")}
+    return functools.partial(graph, {"frame": frame, **state})
 
 
-class Classify:
+class Annotated:
+    """A command whose video is to be looked at."""
+
+    encoding = LOOKED_AT
+
+    def run(self, path, output):
+        """Writes the annotated video."""
+        write_video(output, self.pictures(path), fps=FPS, options=self.encoding)
+
+
+class Classify(Annotated):
     """`offkeras classify --output`."""
 
     name, model, size = "classify", "moving_camera", (1280, 720)
-    encoding = LOOKED_AT
 
     def __init__(self, trained):
         self.window = dict(
@@ -83,18 +88,17 @@ class Classify:
         self.network = network(self.recognizer, (side, side))
         self.every = self.window["interval"]  # of so many frames it sees one
 
-    def run(self, path, output):
-        """Classifies the video and draws what is found."""
+    def pictures(self, path):
+        """The frames, with what was last seen in them."""
         stream = inference.classify_frames(path, self.recognizer, **self.window)
-        pictures = inference.draw_predictions(stream, self.class_names)
-        write_video(output, pictures, fps=FPS, options=LOOKED_AT)
+        return inference.draw_predictions(stream, self.class_names)
 
 
-class Detect:
+class Detect(Annotated):
     """`offkeras detect --output`."""
 
     name, model, size = "detect", "moving_objects", (640, 480)
-    every, encoding = 1, LOOKED_AT
+    every = 1
 
     def __init__(self, trained):
         short, long = trained.defaults["size"]
@@ -103,11 +107,10 @@ class Detect:
         height, width = resized_size(self.size[::-1], **self.sides)
         self.network = network(self.detector, (width, height))
 
-    def run(self, path, output):
-        """Detects objects and draws them."""
+    def pictures(self, path):
+        """The frames with their objects."""
         stream = inference.detect_frames(path, self.detector, **self.sides)
-        pictures = inference.draw_detections(stream, self.class_names)
-        write_video(output, pictures, fps=FPS, options=LOOKED_AT)
+        return inference.draw_detections(stream, self.class_names)
 
 
 class Restore:
@@ -155,13 +158,13 @@ def measure(case, folder, o):
     rates = {name: o.frames / min(taken[1:]) for name, taken in times.items()}
     slowest = min(rate for name, rate in rates.items() if name != "fps")
     return {
-        "command": case.name,
+        "subcommand": case.name,
         "model": case.model,
         "size": "x".join(map(str, case.size)),
         "frames": o.frames,
         **{name: f"{rate:.1f}" for name, rate in rates.items()},
         "ratio": f"{rates['fps'] / slowest:.2f}",
-        **records.environment(),
+        **records.environment("end_to_end", sys.argv[1:]),
     }
 
 

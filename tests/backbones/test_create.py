@@ -42,6 +42,18 @@ def test_networks_of_keras_applications_get_their_own_preprocessing():
     np.testing.assert_allclose(actual, expected, atol=1e-4 * np.abs(expected).max())
 
 
+@pytest.mark.parametrize("name", ["MobileNetV2", "ResNet50"])
+def test_a_recognizer_on_a_network_of_keras_applications_loads_again(name, tmp_path):
+    net = backbones.create(name, input_shape=(64, 64, 3))
+    model = models.OFFActionRecognizer(3, num_segments=2, backbone=net, filters=4)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    frames = {"frames": 255 * random(1, 2, 64, 64, 3)}
+    expected, actual = (x(frames, training=False) for x in (model, again))
+    for output, scores in expected.items():
+        np.testing.assert_allclose(array(actual[output]), array(scores), atol=1e-6)
+
+
 def test_a_resnet_without_dilation_is_that_of_keras():
     net = backbones.create("resnet50", input_shape=(64, 64, 3))
     stock = keras.applications.ResNet50(
