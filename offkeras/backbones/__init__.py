@@ -3,6 +3,7 @@
 from offkeras.backbones.bn_inception import BNInception
 from offkeras.backbones.create import BACKBONES, Backbone, create, is_name, levels_of
 from offkeras.backbones.efficientnet_lite import EfficientNetLite
+from offkeras.backbones.feature_pyramid import FeaturePyramid
 from offkeras.backbones.resnet import ResNet
 from offkeras.backbones.tiny_resnet import TinyResNet
 
@@ -11,6 +12,7 @@ __all__ = [
     "BNInception",
     "Backbone",
     "EfficientNetLite",
+    "FeaturePyramid",
     "ResNet",
     "TinyResNet",
     "create",

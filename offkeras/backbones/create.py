@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from offkeras import modalities
 from offkeras.backbones import bn_inception, efficientnet_lite, pyramids, resnet
+from offkeras.backbones.feature_pyramid import FeaturePyramid
 from offkeras.backbones.tiny_resnet import TinyResNet
 from offkeras.weights import read_mean
 
@@ -50,6 +51,7 @@ BACKBONES = {
     "efficientnet_lite0": _lite(0),
     "efficientnet_lite1": _lite(1),
     "efficientnet_lite2": _lite(2),
+    "efficientnet_lite0_fpn": Backbone(FeaturePyramid, None),
     "resnet50": _resnet(50),
     "resnet101": _resnet(101),
     "resnet152": _resnet(152),
@@ -62,10 +64,11 @@ def create(name, *, weights=None, input_shape=(224, 224, 3), modality="rgb", **o
 
     Args:
         name: an entry of the table: `bn_inception`, `efficientnet_lite0` to
-            `efficientnet_lite2`, `resnet50`, `resnet101`, `resnet152`,
-            `tiny_resnet`; or a network of another library, of which the last maps of
-            strides 8, 16 and 32 are taken: a name of `keras.applications`, such as
-            `MobileNetV2`, or a preset as `keras_cv:<preset>` or `keras_hub:<preset>`.
+            `efficientnet_lite2`, `efficientnet_lite0_fpn`, `resnet50`, `resnet101`,
+            `resnet152`, `tiny_resnet`; or a network of another library, of which the
+            last maps of strides 8, 16 and 32 are taken: a name of
+            `keras.applications`, such as `MobileNetV2`, or a preset as
+            `keras_cv:<preset>` or `keras_hub:<preset>`.
         weights: `None` for random initialisation, `"imagenet"`, or the path of a
             weights file.
         input_shape: `(height, width, channels)`; the channels follow `modality` where

@@ -28,6 +28,12 @@ def add_parser(commands):
     parser.add_argument(
         "--min-score", type=float, help="least score (default: the model's, or 0.5)"
     )
+    parser.add_argument(
+        "--gap",
+        type=float,
+        help="seconds from the frame that one is compared with to that one, as in "
+        "training (default: the model's, or the frame before)",
+    )
     add_skip_still(parser)
     parser.add_argument("--output", help="annotated mp4 to write, or folder of them")
     add_results(parser)
@@ -47,7 +53,7 @@ def run(arguments):
         labels = trained.path.with_name("labels.txt")
         raise ValueError(f"--model: expected the names of the classes in {labels}.")
     detector, names = trained.load(), trained.class_names
-    options = _options(arguments, trained.defaults)
+    options = _options(arguments, trained)
 
     def work(job):
         count, skipped = 0, Skipped("frames")
@@ -71,17 +77,12 @@ def run(arguments):
     run_jobs(jobs, work)
 
 
-def _options(arguments, defaults):
+def _options(arguments, trained):
     """What the command line says, else the model, else the library."""
-    from offkeras.inference.trained import MIN_SCORE, SIZE
-
-    short, long = arguments.size or defaults.get("size", SIZE)
-    least = arguments.min_score
-    if least is None:
-        least = defaults.get("min_score", MIN_SCORE)
-    return dict(
-        short_side=short,
-        long_side=long,
-        min_score=least,
-        skip_still=arguments.skip_still,
-    )
+    options = trained.detection_options()
+    if arguments.size:
+        options["short_side"], options["long_side"] = arguments.size
+    for name in ("min_score", "gap"):
+        if getattr(arguments, name) is not None:
+            options[name] = getattr(arguments, name)
+    return {**options, "skip_still": arguments.skip_still}

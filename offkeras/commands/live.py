@@ -104,7 +104,6 @@ def run(arguments):
 def _way(trained):
     """How a model watches, is drawn and is told of, and seconds between pictures."""
     from offkeras import inference
-    from offkeras.inference.trained import MIN_SCORE, SIZE
 
     model = trained.load()
     if trained.kind == "recognizer":
@@ -118,12 +117,8 @@ def _way(trained):
         every = (window["interval"] or 1) / FPS
         return watch, inference.draw_predictions, inference.action_row, every
 
-    short, long = trained.defaults.get("size", SIZE)
-    least = trained.defaults.get("min_score", MIN_SCORE)
-
     def watch(stream):
-        sides = {"short_side": short, "long_side": long}
-        return inference.detect_live(stream, model, min_score=least, **sides)
+        return inference.detect_live(stream, model, **trained.detection_options())
 
     return watch, inference.draw_detections, inference.frame_row, 0.0
 

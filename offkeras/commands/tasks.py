@@ -15,6 +15,7 @@ COMMANDS = {
             "videos": "prepare.videos",
             "camera_motion": "prepare.camera_motion",
             "human_actions": "prepare.human_actions",
+            "movers": "prepare.movers",
             "moving_objects": "prepare.moving_objects",
             "compression": "prepare.compression",
             "weights": "import_weights",

@@ -1,5 +1,6 @@
 """Detects objects in a video, frame by frame."""
 
+import collections
 import dataclasses
 import functools
 
@@ -12,6 +13,8 @@ from offkeras.inference.stillness import Stillness
 from offkeras.inference.tracks import MAX_MISSED, MIN_IOU, Tracker
 from offkeras.inference.trained import MIN_SCORE, SIZE
 from offkeras.models import streaming
+
+MOST_KEPT = 64  # frames whose features are kept for later ones
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,14 +47,15 @@ def detect(
     short_side=SIZE[0],
     long_side=SIZE[1],
     min_score=MIN_SCORE,
+    gap=0.0,
     min_iou=MIN_IOU,
     max_missed=MAX_MISSED,
     skip_still=None,
 ):
     """Detects objects in every frame of a video, and follows them.
 
-    A frame passes through the backbone once; its reduced features are kept for the
-    next one. Memory does not grow with the length of the video.
+    A frame passes through the backbone once; its reduced features are kept for those
+    that they are the reference of. Memory does not grow with the length of the video.
 
     Args:
         video: path of a video file or of a folder of images, a `Camera` or its
@@ -60,6 +64,8 @@ def detect(
         short_side: shorter side that frames are scaled to, in pixels, as in training.
         long_side: largest longer side; what would exceed it is scaled to it instead.
         min_score: objects below this score are left out.
+        gap: seconds from the reference to the frame, as in training: the reference is
+            the frame that is nearest to this. Default: the frame before.
         min_iou: least overlap of the boxes of a track, see `Tracker`.
         max_missed: frames that an object of a track may be missing, see `Tracker`.
         skip_still: where nothing has moved by this many levels of 255, the network is
@@ -87,6 +93,7 @@ def detect(
         short_side=short_side,
         long_side=long_side,
         min_score=min_score,
+        gap=gap,
         min_iou=min_iou,
         max_missed=max_missed,
         skip_still=skip_still,
@@ -102,6 +109,7 @@ def detect_frames(
     short_side=SIZE[0],
     long_side=SIZE[1],
     min_score=MIN_SCORE,
+    gap=0.0,
     min_iou=MIN_IOU,
     max_missed=MAX_MISSED,
     skip_still=None,
@@ -119,9 +127,12 @@ def detect_frames(
         )
     if not 0 <= min_score <= 1:
         raise ValueError(f"Expected `min_score` to be 0 to 1. Received: {min_score}.")
-    step = _single_frame(detector) if _num_frames(detector) == 1 else _pair(detector)
+    if not 0 <= gap < np.inf:
+        raise ValueError(f"Expected `gap` to be 0 seconds or more. Received: {gap}.")
+    single = _num_frames(detector) == 1
+    step = _single_frame(detector) if single else _pair(detector, gap)
     tracker = Tracker(min_iou=min_iou, max_missed=max_missed)
-    stillness = None if skip_still is None else Stillness(skip_still)
+    stillness = None if skip_still is None else Stillness(skip_still, settle=gap)
     shape, size = None, None
     frames = watched(video, iterate_source(video))
     for index, (timestamp, frame) in enumerate(frames):
@@ -135,9 +146,11 @@ def detect_frames(
                 f"{frame.shape[1]}x{frame.shape[0]}."
             )
         scaled, _ = resize(frame[None], tf.zeros((0, 4)), size)
-        repeated = stillness is not None and stillness.can_skip(scaled)
+        repeated = stillness is not None and stillness.can_skip(scaled, timestamp)
         if not repeated:
-            found = {key: value.numpy()[0] for key, value in step(scaled).items()}
+            found = {
+                key: value.numpy()[0] for key, value in step(scaled, timestamp).items()
+            }
         sure = np.arange(len(found["scores"])) < found["count"]
         sure &= found["scores"] >= min_score
         height, width = np.array(shape[:2]) / size
@@ -163,27 +176,31 @@ def _num_frames(detector):
 
 @functools.lru_cache(maxsize=1)  # many videos, one tracing
 def _single_frame(detector):
-    """A function from uint8 `(1, H, W, 3)` to the detections."""
+    """A function from uint8 `(1, H, W, 3)` and its time to the detections."""
 
     @tf.function(autograph=False)
-    def step(frame):
+    def run(frame):
         # (1, H, W, 3) -> (1, 1, H, W, 3)
         clip = tf.cast(frame, tf.float32)[:, None]
         return detector({"frames": clip}, training=False)
 
-    return step
+    return lambda frame, timestamp: run(frame)
 
 
-def _pair(detector):
-    """The same, keeping the reduced features of the frame before."""
+def _pair(detector, gap):
+    """The same, keeping the reduced features of frames of the last `gap` seconds."""
     start, step = _graphs(detector)
-    state = {}
+    kept = collections.deque(maxlen=MOST_KEPT)  # (timestamp, state)
 
-    def next_detections(frame):
-        if not state:
-            state.update(start({"frame": frame}))
+    def next_detections(frame, timestamp):
+        def miss(item):
+            return abs(timestamp - item[0] - gap)
+
+        while len(kept) > 1 and miss(kept[1]) <= miss(kept[0]):
+            kept.popleft()
+        state = kept[0][1] if kept else start({"frame": frame})
         outputs = dict(step({"frame": frame, **state}))
-        state.update({key: outputs.pop(key) for key in list(state)})
+        kept.append((timestamp, {key: outputs.pop(key) for key in state}))
         return outputs
 
     return next_detections

@@ -4,6 +4,7 @@ import numpy as np
 
 CELL = 8  # pixels: the noise of a camera is gone from their mean
 LEVELS = 4.0  # of 255
+ROUNDING = 1e-6  # seconds
 
 
 class Stillness:
@@ -21,27 +22,29 @@ class Stillness:
         ValueError: if `levels` is not above 0.
     """
 
-    def __init__(self, levels=LEVELS):
+    def __init__(self, levels=LEVELS, *, settle=0.0):
         if not levels > 0:
             raise ValueError(
                 f"Expected `skip_still` to be above 0. Received: {levels}."
             )
-        self.levels = levels
-        self.cells, self.was_still = None, False
+        self.levels, self.settle = levels, settle
+        self.cells, self.still_since = None, None
 
-    def can_skip(self, image):
+    def can_skip(self, image, timestamp=0.0):
         """Whether the answer to the last image is that to this one.
 
         Args:
             image: `(1, H, W, C)` in 0..255, of one size throughout.
+            timestamp: of it, in seconds.
         """
         cells = _means(np.asarray(image)[0])
         still = (
             self.cells is not None
             and np.abs(cells - self.cells).max(initial=0) <= self.levels
         )
-        skip = still and self.was_still
-        self.was_still = still
+        since = self.still_since if still else None
+        skip = since is not None and timestamp - since > self.settle - ROUNDING
+        self.still_since = timestamp if still and since is None else since
         if not skip:
             self.cells = cells
         return skip

@@ -21,6 +21,7 @@ from offkeras.weights.shipped import SHIPPED
 
 KINDS = ("recognizer", "detector", "model")
 SIZE, MIN_SCORE = (600, 1000), 0.5  # of a detector that does not say
+LONGEST_GAP = 10
 # Class of a preset -> its kind, and the attribute that is the plain model.
 PRESETS = {
     "offkeras>VideoClassifier": "recognizer",
@@ -70,6 +71,10 @@ DEFAULTS = {
             lambda v: isinstance(v, (int, float)) and 0 <= v <= 1,
             "a score, 0 to 1",
         ),
+        "gap": (
+            lambda v: _is_number(v) and 0 <= v <= LONGEST_GAP,
+            f"seconds from the reference to the frame, 0 to {LONGEST_GAP}",
+        ),
     },
     "model": {
         "quantisers": (
@@ -104,6 +109,16 @@ class TrainedModel:
             return models.load_model(self.path)
         (name,) = (name for name, kind in PRESETS.items() if kind == self.kind)
         return getattr(presets.load(self.path.parent, name), self.kind)
+
+    def detection_options(self):
+        """How a detector is shown videos, as `detect` takes it."""
+        short, long = self.defaults.get("size", SIZE)
+        return dict(
+            short_side=short,
+            long_side=long,
+            min_score=self.defaults.get("min_score", MIN_SCORE),
+            gap=self.defaults.get("gap", 0.0),
+        )
 
 
 def trained_model(name, kind=None):

@@ -1,5 +1,6 @@
 """Keras layers of the OFF network."""
 
+from offkeras.layers.add_upsampled import AddUpsampled
 from offkeras.layers.bottleneck_block import BottleneckBlock
 from offkeras.layers.detection.detections import Detections
 from offkeras.layers.detection.proposals import Proposals
@@ -22,6 +23,7 @@ from offkeras.layers.unfold_time import UnfoldTime
 
 __all__ = [
     "OFF",
+    "AddUpsampled",
     "BottleneckBlock",
     "Detections",
     "DifferenceFusion",

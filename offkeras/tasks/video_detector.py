@@ -40,6 +40,8 @@ class VideoDetector(Task):
         size: short and longest long side in pixels that frames of a video are scaled
             to, as in training.
         min_score: objects of a video below this score are left out.
+        gap: seconds from the frame that one of a video is compared with to that one.
+            Default: the frame before.
         detector: in place of a backbone and of its options: an `OFFVideoDetector` or
             an `RFCN`, trained or not.
         seed: of the anchors that a step of training draws.
@@ -80,6 +82,7 @@ class VideoDetector(Task):
         class_names=None,
         size=SIZE,
         min_score=MIN_SCORE,
+        gap=0.0,
         detector=None,
         seed=0,
         name="video_detector",
@@ -106,7 +109,8 @@ class VideoDetector(Task):
         self.trainer = models.detection_trainer(detector, seed=seed)
         self.num_classes = detection_head.num_classes_of(detector)
         self.class_names = None if class_names is None else tuple(class_names)
-        self.preprocessor = {"size": list(size), "min_score": min_score}
+        shown = {"size": list(size), "min_score": min_score, "gap": gap}
+        self.preprocessor = shown
         self.seed = seed
         self.built = True
         self.compile()
@@ -150,12 +154,8 @@ class VideoDetector(Task):
             dict of `boxes`, `scores`, `classes` and `count`.
         """
         if isinstance(x, (str, os.PathLike)):
-            short, long = self.preprocessor["size"]
-            shown = dict(
-                short_side=short,
-                long_side=long,
-                min_score=self.preprocessor["min_score"],
-            )
+            shown = {**self.preprocessor}
+            shown["short_side"], shown["long_side"] = shown.pop("size")
             return list(inference.detect(x, self.detector, **{**shown, **kwargs}))
         if isinstance(x, dict):
             x = x["frames"]

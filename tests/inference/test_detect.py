@@ -58,6 +58,18 @@ def test_frame_by_frame_equals_the_model_on_pairs(kind, pair, video):
         np.testing.assert_allclose(got.scores, want["scores"][0][:count], atol=1e-4)
 
 
+def test_the_reference_is_the_frame_nearest_to_the_gap(pair, video):
+    frames = [frame for _, frame in data.iterate_frames(video)]
+    found = list(inference.detect(video, pair, short_side=96, min_score=0.0, gap=0.21))
+    for index, got in enumerate(found):
+        clip = np.stack([frames[max(index - 2, 0)], frames[index]])[None]
+        want = pair({"frames": clip.astype("float32")}, training=False)
+        count = int(want["count"][0])
+        np.testing.assert_allclose(got.boxes, want["boxes"][0][:count], atol=1e-2)
+    with pytest.raises(ValueError, match="`gap` to be 0 seconds or more. Received: -1"):
+        next(inference.detect(video, pair, gap=-1))
+
+
 def test_boxes_are_in_pixels_of_the_video(pair, video):
     (small,), (large,) = (
         [frame.boxes for frame in inference.detect(

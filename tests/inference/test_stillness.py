@@ -50,6 +50,10 @@ def test_noise_is_still_and_a_small_thing_that_moves_is_not():
     stillness = Stillness()
     passed = [not stillness.can_skip(scene + 0.9 * n) for n in range(14)]
     assert np.flatnonzero(passed).tolist() == [0, 1, 6, 7, 12, 13]
+    # As long as an image is compared with one from before.
+    stillness = Stillness(settle=0.2)
+    skipped = [stillness.can_skip(scene, n / 10) for n in range(6)]
+    assert skipped == [False, False, False, True, True, True]
     with pytest.raises(ValueError, match="`skip_still` to be above 0. Received: 0"):
         Stillness(0)
 

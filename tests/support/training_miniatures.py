@@ -26,7 +26,8 @@ from keras import layers  # noqa: E402
 from offkeras import backbones  # noqa: E402
 from offkeras.backbones.bn_inception import LEVELS  # noqa: E402
 from offkeras.data.restoration import septuplets  # noqa: E402
-from offkeras.data.synthetic.moving_objects_files import write_moving_objects  # noqa: E402
+from offkeras.data.synthetic.moving_objects import MOVING_OBJECTS  # noqa: E402
+from offkeras.data.synthetic.snippet_files import write_snippets  # noqa: E402
 from offkeras.training.actions import train as action_recognition  # noqa: E402
 from offkeras.training.detection import train as object_detection  # noqa: E402
 from offkeras.training.prepare import compression as prepare_compression  # noqa: E402
@@ -55,7 +56,7 @@ def small_backbone(*, weights, input_shape, width=1.0, mean=None):
 def write_data(root):
     """What the trainings read: moving objects and septuplets; clips are embedded."""
     splits = {"train": (3, 3), "validation": (1, 3), "test": (1, 3)}
-    write_moving_objects(root / "moving_objects", splits=splits, workers=1)
+    write_snippets(MOVING_OBJECTS, root / "moving_objects", splits=splits, workers=1)
     septuplets = root / "septuplets"
     names = [f"0000{i}/0001" for i in range(1, 5)]
     for seed, name in enumerate(names):

@@ -119,7 +119,7 @@ def test_one_frame_is_a_detector_without_off():
 
 def test_a_shipped_model_is_a_preset():
     model = offkeras.VideoDetector.from_preset("moving_objects", min_score=0.3)
-    assert model.preprocessor == {"size": [96, 128], "min_score": 0.3}
+    assert model.preprocessor == {"size": [96, 128], "min_score": 0.3, "gap": 0.0}
     assert model.num_classes == len(model.class_names)
     assert {"moving_objects", "resnet50"} <= {*offkeras.VideoDetector.presets()}
 

@@ -97,7 +97,7 @@ def clip_boxes(boxes, size):
     return np.clip(boxes, 0, np.float32([width, height, width, height]))
 
 
-def write_annotation(path, annotation, *, folder, speeds):
+def write_annotation(path, annotation, *, folder, speeds=None):
     """Writes the annotation of a frame of a video.
 
     Args:
@@ -105,18 +105,18 @@ def write_annotation(path, annotation, *, folder, speeds):
         annotation: an `Annotation` whose boxes are whole pixels.
         folder: name of the video.
         speeds: of each object, in pixels per frame; ImageNet has no such element,
-            and readers pass over it.
+            and readers pass over it. Default: none.
     """
     height, width = annotation.size
     root = ElementTree.Element("annotation")
     _add(root, folder=folder, filename=Path(path).stem)
     _add(ElementTree.SubElement(root, "size"), width=width, height=height)
-    rows = zip(
-        annotation.names, annotation.boxes, annotation.tracks, speeds, strict=True
-    )
-    for name, box, track, speed in rows:
+    rows = zip(annotation.names, annotation.boxes, annotation.tracks, strict=True)
+    for number, (name, box, track) in enumerate(rows):
         item = ElementTree.SubElement(root, "object")
-        _add(item, trackid=track, name=name, speed=f"{speed:.3f}")
+        _add(item, trackid=track, name=name)
+        if speeds is not None:
+            _add(item, speed=f"{speeds[number]:.3f}")
         inclusive = (box - [0, 0, 1, 1]).astype(int)
         edges = dict(zip(EDGES, inclusive, strict=True))
         _add(ElementTree.SubElement(item, "bndbox"), **edges)

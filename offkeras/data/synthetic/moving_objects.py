@@ -8,13 +8,16 @@ that one frame is weak evidence, and motion a strong one.
 """
 
 import dataclasses
+import functools
 import math
+import threading
 
 import numpy as np
 
 from offkeras.data.detection.annotation import Annotation
 from offkeras.data.resize import shorter_side
 from offkeras.data.sample_videos import sample_video
+from offkeras.data.synthetic.snippet_files import SnippetSet
 from offkeras.video.reading import read_frames
 
 WIDTH, HEIGHT = 128, 96
@@ -163,6 +166,27 @@ def render_snippet(footage, rng, *, num_frames):
             )
         )
     return np.stack(frames), annotations, [item.speed for item in objects]
+
+
+# Footage is read once, when the first snippet needs it.
+_FOOTAGE_LOCK = threading.Lock()
+_load_once = functools.lru_cache(maxsize=1)(load_footage)
+
+
+def _render(split, rng, num_frames):
+    with _FOOTAGE_LOCK:
+        footage = _load_once(split)
+    return render_snippet(footage, rng, num_frames=num_frames)
+
+
+# Snippets that motion is measured on are longer: the motion IoU tells slow from fast
+# over many frames.
+MOVING_OBJECTS = SnippetSet(
+    "moving_objects",
+    CLASSES,
+    splits={"train": (800, 6), "validation": (100, 12), "test": (100, 12)},
+    render=_render,
+)
 
 
 def _draw_pan(rng, size, num_frames):

@@ -9,7 +9,10 @@ from offkeras.training.options import RunOptions, option
 class Options(RunOptions):
     """All defaults: section 6 of the paper where it says, FGFA elsewhere."""
 
-    data: str = option("ILSVRC2015", "'moving_objects', or a folder")
+    data: str = option("ILSVRC2015", "'moving_objects', 'movers', or a folder")
+    backgrounds: str = option(
+        "", "folder of photographs for 'movers', beside the sample videos"
+    )
     train: str = option(
         "VID_train_15frames,DET_train_30classes", "lists, or a COCO-VID JSON"
     )
@@ -20,6 +23,7 @@ class Options(RunOptions):
     on_error: str = option(
         "raise", "'raise', or 'skip' broken training frames", choices=("raise", "skip")
     )
+    keep_empty: bool = option(False, "train on frames without objects as well")
     output: str = option("runs/object_detection", "folder for checkpoints and logs")
     # Model
     model: str = option(
@@ -85,6 +89,32 @@ PRESETS = {
         # Trained from nothing within minutes; Adam does not stall.
         optimizer="adam",
         epochs=6,
+        batch_size=8,
+        learning_rate=1e-3,
+        warm_up=100,
+        weight_decay=0.0,
+        clip_norm=10.0,
+    ),
+    # Whatever moves by itself, small too, on a backbone that stays as it is.
+    "movers": dict(
+        data="movers",
+        output="runs/movers_detector",
+        train="VID_train_15frames",
+        validation="VID_validation_frames",
+        test="VID_test_frames",
+        keep_empty=True,
+        backbone="efficientnet_lite0_fpn",
+        weights="imagenet",
+        channels=128,
+        dilation=2,
+        filters=32,
+        anchor_scales="2,4,8,16,24",
+        num_candidates=300,
+        num_proposals=60,
+        short_side=288,
+        long_side=384,
+        optimizer="adam",
+        epochs=3,
         batch_size=8,
         learning_rate=1e-3,
         warm_up=100,

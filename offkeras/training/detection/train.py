@@ -2,6 +2,8 @@
 
     # the moving objects, made if needed; minutes on a CPU
     offkeras train detection --preset moving_objects --model off_multi
+    # whatever moves by itself; an hour or two on a CPU
+    offkeras train detection --preset movers --backgrounds my_photographs
     # your own videos, annotated in COCO-VID JSON
     offkeras train detection --data my_videos --train my_videos/train.json \
         --validation my_videos/validation.json --test my_videos/test.json
@@ -21,11 +23,12 @@ from offkeras.training import loop, options, run
 from offkeras.training.detection import evaluate as evaluate_detection
 from offkeras.training.detection.optimizer import make_optimizer
 from offkeras.training.detection.presets import PRESETS, Options
+from offkeras.training.prepare.movers import main as prepare_movers
 from offkeras.training.prepare.moving_objects import main as prepare_moving_objects
 from offkeras.training.replicas import devices as distribution
 from offkeras.training.replicas import machines as cluster
 
-MOVING_OBJECTS_ROOT = "runs/moving_objects"
+MOVING_OBJECTS_ROOT, MOVERS_ROOT = "runs/moving_objects", "runs/movers"
 MOVING_OBJECTS_SPEEDS = "3,4"  # pixels per frame: slow, medium, fast
 DRAWN = 4  # frames with their detections in TensorBoard
 DRAWN_SCORE = 0.5
@@ -44,7 +47,10 @@ def train_and_test(o, output, strategy):
     if o.data == "moving_objects":
         with cluster.chief_first(strategy):
             o, speeds = moving_objects(o), MOVING_OBJECTS_SPEEDS
-    train = load(o.train, o, on_error=o.on_error)
+    elif o.data == "movers":
+        with cluster.chief_first(strategy):
+            o = movers(o)
+    train = load(o.train, o, on_error=o.on_error, keep_empty=o.keep_empty)
     for problem in train.skipped:
         print(f"skipped: {problem}")
     validation = thin_out(load(o.validation, o, keep_empty=True), o.validation_frames)
@@ -78,6 +84,13 @@ def moving_objects(o):
     prepare_moving_objects(["--out", MOVING_OBJECTS_ROOT])
     classes = str(Path(MOVING_OBJECTS_ROOT, "classes.txt"))
     return dataclasses.replace(o, data=MOVING_OBJECTS_ROOT, classes=classes)
+
+
+def movers(o):
+    """Makes the movers, or what is missing of them; where they are."""
+    prepare_movers(["--out", MOVERS_ROOT, "--backgrounds", o.backgrounds])
+    classes = str(Path(MOVERS_ROOT, "classes.txt"))
+    return dataclasses.replace(o, data=MOVERS_ROOT, classes=classes)
 
 
 def load(names, o, **how):

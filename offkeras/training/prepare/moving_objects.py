@@ -7,10 +7,13 @@ A killed run goes on where it stopped.
 
 import dataclasses
 
-from offkeras.data.synthetic.moving_objects_files import SPLITS, write_moving_objects
+from offkeras.data.synthetic.moving_objects import MOVING_OBJECTS
+from offkeras.data.synthetic.snippet_files import write_snippets
 from offkeras.inference.progress import progress_bar
 from offkeras.training import options
 from offkeras.training.options import PrepareOptions, option
+
+SPLITS = MOVING_OBJECTS.splits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +35,8 @@ def main(argv=None, *, prog=None):
         split: (getattr(o, split), num_frames)
         for split, (_, num_frames) in SPLITS.items()
     }
-    write_moving_objects(
+    write_snippets(
+        MOVING_OBJECTS,
         o.out,
         splits=splits,
         seed=o.seed,

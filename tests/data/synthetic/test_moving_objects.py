@@ -8,12 +8,13 @@ from offkeras import metrics
 from offkeras.data import load_imagenet_vid, read_classes
 from offkeras.data.synthetic import moving_objects
 from offkeras.data.synthetic.moving_objects import (
+    MOVING_OBJECTS,
     MovingObject,
     draw_object,
     load_footage,
     render_snippet,
 )
-from offkeras.data.synthetic.moving_objects_files import write_moving_objects
+from offkeras.data.synthetic.snippet_files import write_snippets
 from offkeras.storage.writing import temporary_name
 
 
@@ -121,7 +122,9 @@ def test_one_frame_is_blurred_by_motion_and_noisy(footage):
 def test_files_are_read_as_imagenet_vid(tmp_path):
     splits = {"train": (3, 6), "test": (2, 12)}
     finished = []
-    write_moving_objects(tmp_path, splits=splits, workers=2, done=finished.append)
+    write_snippets(
+        MOVING_OBJECTS, tmp_path, splits=splits, workers=2, done=finished.append
+    )
     assert finished == [1, 2, 3, 4, 5]
     classes = read_classes(tmp_path / "classes.txt")
     assert list(classes) == ["disc", "square", "triangle"]
@@ -163,8 +166,8 @@ def test_a_killed_run_goes_on_and_gives_the_same(tmp_path):
         }
 
     splits = {"test": (3, 2)}
-    write_moving_objects(tmp_path / "a", splits=splits, seed=7, workers=1)
-    write_moving_objects(tmp_path / "b", splits=splits, seed=7, workers=3)
+    write_snippets(MOVING_OBJECTS, tmp_path / "a", splits=splits, seed=7, workers=1)
+    write_snippets(MOVING_OBJECTS, tmp_path / "b", splits=splits, seed=7, workers=3)
     expected = contents(tmp_path / "a")
     assert contents(tmp_path / "b") == expected
     # A snippet that was not begun, one that was not finished, no lists.
@@ -178,14 +181,14 @@ def test_a_killed_run_goes_on_and_gives_the_same(tmp_path):
     (videos / "test_00002").rmdir()
     (tmp_path / "b/ImageSets/VID_test_videos.txt").unlink()
     kept = (videos / "test_00000/000000.JPEG").stat().st_mtime_ns
-    write_moving_objects(tmp_path / "b", splits=splits, seed=7)
+    write_snippets(MOVING_OBJECTS, tmp_path / "b", splits=splits, seed=7)
     assert contents(tmp_path / "b") == expected
     assert (videos / "test_00000/000000.JPEG").stat().st_mtime_ns == kept
 
     with pytest.raises(ValueError, match="moving_objects.json to say .*'seed': 8"):
-        write_moving_objects(tmp_path / "b", splits=splits, seed=8)
+        write_snippets(MOVING_OBJECTS, tmp_path / "b", splits=splits, seed=8)
     settings = json.loads((tmp_path / "b/moving_objects.json").read_text())
     assert settings == {"seed": 7, "splits": {"test": [3, 2]}}
-    write_moving_objects(tmp_path / "c", splits=splits, seed=8)
+    write_snippets(MOVING_OBJECTS, tmp_path / "c", splits=splits, seed=8)
     assert contents(tmp_path / "c").keys() == expected.keys()
     assert contents(tmp_path / "c") != expected

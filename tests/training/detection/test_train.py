@@ -5,11 +5,13 @@ import keras
 import numpy as np
 import pytest
 
-from offkeras import data
-from offkeras.data.synthetic.moving_objects_files import write_moving_objects
+from offkeras import backbones, data
+from offkeras.data.synthetic.moving_objects import MOVING_OBJECTS
+from offkeras.data.synthetic.snippet_files import write_snippets
 from offkeras.training.detection import train as object_detection
 from offkeras.training.detection.optimizer import make_optimizer
 from offkeras.training.detection.presets import PRESETS, Options
+from offkeras.training.prepare import movers
 from offkeras.training.resume import Checkpoint
 
 TINY = ["--channels", "16", "--filters", "8", "--num-candidates", "40"]
@@ -21,7 +23,7 @@ TINY += ["--validation-frames", "2"]
 def moving_objects(tmp_path_factory):
     root = tmp_path_factory.mktemp("objects") / "moving_objects"
     splits = {"train": (4, 3), "validation": (1, 3), "test": (2, 3)}
-    write_moving_objects(root, splits=splits, workers=1)
+    write_snippets(MOVING_OBJECTS, root, splits=splits, workers=1)
     return root
 
 
@@ -55,6 +57,30 @@ def test_trains_tests_and_saves(moving_objects, tmp_path, capsys):
     assert (tmp_path / "run/evaluation/precision_recall.png").stat().st_size > 1000
     detector = keras.models.load_model(tmp_path / "run/detector.keras")
     assert detector.inputs[0].shape[1] == 2
+
+
+@pytest.mark.slow
+def test_movers_on_a_fixed_pyramid_with_frames_in_which_nothing_moves(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    few = ["--train", "16", "--validation", "1", "--test", "2"]
+    monkeypatch.setattr(
+        object_detection, "prepare_movers", lambda argv: movers.main([*argv, *few])
+    )
+    object_detection.main(["--preset", "movers", "--epochs", "1", *TINY])
+    assert "16 frames to train on, 2 to test on" in capsys.readouterr().out
+    detector = keras.models.load_model("runs/movers_detector/detector.keras")
+    stages = detector.get_layer("trunk").get_layer("extract")
+    assert len(detector.trainable_weights) < len(detector.weights)
+    backbone = backbones.create("efficientnet_lite0_fpn", weights="imagenet")
+    (trained,) = (layer for layer in stages.layers if layer.name == backbone.name)
+    for old, new in zip(
+        backbone.get_layer("stages").weights,
+        trained.get_layer("stages").weights,
+        strict=True,
+    ):
+        np.testing.assert_array_equal(old, new)
 
 
 @pytest.mark.slow

@@ -82,7 +82,7 @@ def draw_clip(seed, action, *, split, footage, times, size, colour=None):
     )
     view = draw_view(of_camera, split, size)
     path = draw_path(of_camera, times, size)
-    light = _draw_light(rng)
+    light = draw_light(rng)
     actor = cast.draw_actor(of_action, rng, action, split, times, colour)
     stage = cast.draw_stage(rng, view, path, size, actor)
     flat = actor.flatten(stage)
@@ -108,7 +108,7 @@ def draw_clip(seed, action, *, split, footage, times, size, colour=None):
     )
 
 
-def _draw_light(rng):
+def draw_light(rng):
     """From above, from any side but from behind."""
     x, y, z = rng.uniform(-0.9, 0.9), rng.uniform(-1, -0.35), rng.uniform(0.15, 0.9)
     length = math.sqrt(x * x + y * y + z * z)
