@@ -53,7 +53,7 @@ class ClassPrecision:
 
 
 def evaluate_detections(
-    frames, detections, *, num_classes, pixel_tolerance=10, points=None
+    frames, detections, *, num_classes, pixel_tolerance=10, points=None, iou=IOU
 ):
     """Average precision of each class.
 
@@ -68,6 +68,7 @@ def evaluate_detections(
         pixel_tolerance: pixels, or None; see the module.
         points: points of recall at which precision is sampled, as COCO's 101.
             Default: the whole area, as PASCAL VOC since 2010.
+        iou: threshold of the IoU.
 
     Returns:
         A list of `ClassPrecision`s.
@@ -81,6 +82,7 @@ def evaluate_detections(
         num_classes=num_classes,
         pixel_tolerance=pixel_tolerance,
         points=points,
+        iou=iou,
     )
     return results["all"]
 
@@ -107,6 +109,7 @@ def evaluate_ranges(
     num_classes,
     pixel_tolerance=10,
     points=None,
+    iou=IOU,
 ):
     """Average precision of each class on the objects in a range, by FGFA's rules.
 
@@ -132,6 +135,7 @@ def evaluate_ranges(
         num_classes: number of classes.
         pixel_tolerance: see `evaluate_detections`.
         points: see `evaluate_detections`.
+        iou: see `evaluate_detections`.
 
     Returns:
         Dict of the names and a list of `ClassPrecision`s each.
@@ -147,7 +151,7 @@ def evaluate_ranges(
         )
     taken, overlaps = zip(
         *(
-            match_objects(frame, found, pixel_tolerance=pixel_tolerance)
+            match_objects(frame, found, pixel_tolerance=pixel_tolerance, iou=iou)
             for frame, found in zip(frames, detections, strict=True)
         ),
         strict=True,
@@ -178,20 +182,21 @@ def evaluate_ranges(
     return results
 
 
-def match_objects(frame, detections, *, pixel_tolerance):
+def match_objects(frame, detections, *, pixel_tolerance, iou=IOU):
     """Lets the detections of a frame take its objects.
 
     Args:
         frame: the truth, see `evaluate_detections`.
         detections: `Detections`.
         pixel_tolerance: see `evaluate_detections`.
+        iou: see `evaluate_detections`.
 
     Returns:
         For each detection the index of its object or -1, `(D,)`, and its IoU with
         every object, `(D, N)`.
     """
     overlaps = box_iou(detections.boxes, frame.boxes)
-    thresholds = np.full(len(frame.boxes), IOU)
+    thresholds = np.full(len(frame.boxes), iou)
     if pixel_tolerance is not None:
         width, height = (frame.boxes[:, 2:] - frame.boxes[:, :2]).T.astype(float)
         tolerated = (width + pixel_tolerance) * (height + pixel_tolerance)
