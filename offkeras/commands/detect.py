@@ -16,7 +16,7 @@ def add_parser(commands):
         epilog="example: offkeras detect street.mp4 --model runs/vid --output out.mp4",
     )
     add_videos(parser)
-    add_model(parser, default="moving_objects")
+    add_model(parser, default="movers")
     parser.add_argument(
         "--size",
         type=int,

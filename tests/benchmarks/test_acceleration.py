@@ -27,6 +27,7 @@ def trained(monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_row_a_run_and_none_twice(trained, tmp_path, capsys):
     path = tmp_path / "acceleration.csv"
     arguments = ["--out", str(path), "--seeds", "0", "4"]

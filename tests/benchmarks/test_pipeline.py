@@ -15,6 +15,7 @@ def options(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_cheap_cases_on_two_tiny_videos(options, tmp_path, monkeypatch):
     cases.write_videos(tmp_path / "many", videos=2, frames=8)
     paths = [str(path) for path in (tmp_path / "many").rglob("*.avi")]

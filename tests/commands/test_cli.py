@@ -33,7 +33,7 @@ def saved(tmp_path_factory):
     folder = tmp_path_factory.mktemp("savedmodels")
     made = {
         "moving_camera/recognizer": small_recognizer(),
-        "moving_objects/detector": models.OFFVideoDetector(
+        "movers/detector": models.OFFVideoDetector(
             3, backbone=small_backbone(), filters=8, **SMALL
         ),
         "mpeg4_low/model": models.DnCNN(width=4, depth=2),
@@ -44,7 +44,7 @@ def saved(tmp_path_factory):
         model.save(path)
         path.with_name("labels.txt").write_text("\n".join(NAMES) + "\n")
     write_defaults(folder / "moving_camera", {"segments": 3, "interval": 2, "hop": 4})
-    write_defaults(folder / "moving_objects", {"size": [48, 64], "min_score": 0.0})
+    write_defaults(folder / "movers", {"size": [48, 64], "min_score": 0.0})
     return folder
 
 
@@ -173,7 +173,7 @@ def test_rows_of_objects(videos, tmp_path, capsys):
     cli.main(["detect", path, "--csv", "-", "--json", str(tmp_path / "a.jsonl")])
     table = list(csv.DictReader(capsys.readouterr().out.splitlines()))
     rows = [json.loads(line) for line in (tmp_path / "a.jsonl").open()]
-    detector = inference.trained_model("moving_objects").load()
+    detector = inference.trained_model("movers").load()
     options = dict(short_side=48, long_side=64, min_score=0.0)
     expected = list(inference.detect(path, detector, **options))
     assert len(rows) == len(expected) == 12

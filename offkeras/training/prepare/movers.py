@@ -8,10 +8,9 @@ A killed run goes on where it stopped.
 import dataclasses
 
 from offkeras.data.synthetic.movers.pairs import SPLITS, movers
-from offkeras.data.synthetic.snippet_files import write_snippets
-from offkeras.inference.progress import progress_bar
 from offkeras.training import options
 from offkeras.training.options import PrepareOptions, option
+from offkeras.training.prepare import snippets
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,17 +29,4 @@ class Options(PrepareOptions):
 def main(argv=None, *, prog=None):
     """Writes frames, annotations and lists."""
     o = options.parse(Options, {}, __doc__, argv, prog)
-    splits = {
-        split: (getattr(o, split), num_frames)
-        for split, (_, num_frames) in SPLITS.items()
-    }
-    write_snippets(
-        movers(o.backgrounds),
-        o.out,
-        splits=splits,
-        seed=o.seed,
-        workers=o.workers,
-        done=progress_bar(o.train + o.validation + o.test, unit="pairs"),
-        for_each=o.for_each(),
-    )
-    print(f"{o.out}: {o.train} + {o.validation} + {o.test} pairs of frames")
+    snippets.write(movers(o.backgrounds), o)

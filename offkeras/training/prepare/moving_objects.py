@@ -8,10 +8,9 @@ A killed run goes on where it stopped.
 import dataclasses
 
 from offkeras.data.synthetic.moving_objects import MOVING_OBJECTS
-from offkeras.data.synthetic.snippet_files import write_snippets
-from offkeras.inference.progress import progress_bar
 from offkeras.training import options
 from offkeras.training.options import PrepareOptions, option
+from offkeras.training.prepare import snippets
 
 SPLITS = MOVING_OBJECTS.splits
 
@@ -31,17 +30,4 @@ class Options(PrepareOptions):
 def main(argv=None, *, prog=None):
     """Writes snippets, annotations and lists."""
     o = options.parse(Options, {}, __doc__, argv, prog)
-    splits = {
-        split: (getattr(o, split), num_frames)
-        for split, (_, num_frames) in SPLITS.items()
-    }
-    write_snippets(
-        MOVING_OBJECTS,
-        o.out,
-        splits=splits,
-        seed=o.seed,
-        workers=o.workers,
-        done=progress_bar(o.train + o.validation + o.test, unit="snippets"),
-        for_each=o.for_each(),
-    )
-    print(f"{o.out}: {o.train} + {o.validation} + {o.test} snippets")
+    snippets.write(MOVING_OBJECTS, o)

@@ -63,6 +63,7 @@ def test_a_table_of_every_system_and_seed(root, tmp_path, capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_killed_comparison_gives_the_same_table(root, tmp_path, monkeypatch):
     options = ["--systems", "rgb", "off", "--seeds", "0"]
     run(root, tmp_path / "whole", *options)
