@@ -172,6 +172,8 @@ def check_declared(path, container, stream, count):
         ) as whole:
             packets = whole.demux(whole.streams[stream.index])
             held = sum(packet.size > 0 for packet in packets)
+    if declared > held and count.is_avi and count.last_place is not None:
+        held += media.empty_avi_chunks(path, count.last_place, stream.index)
     if declared > held and declared != UNFINISHED:
         raise VideoError(
             path,

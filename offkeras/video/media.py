@@ -1,4 +1,4 @@
-"""Whether a media file ends before the end that its header states."""
+"""What a media file tells of its end: whether it comes too early, what is behind it."""
 
 import os
 
@@ -42,6 +42,29 @@ def matroska_is_cut(path):
             return False
         length = _variable_integer(file)
         return length is not None and file.tell() + length > size
+
+
+def empty_avi_chunks(path, place, index):
+    """Counts the empty chunks of a stream of an AVI file behind its last frame.
+
+    Args:
+        path: path of the file.
+        place: where the bytes of that frame begin.
+        index: number of the stream.
+    """
+    size, names = os.path.getsize(path), (b"%02ddc" % index, b"%02ddb" % index)
+    start, found = place - 8, 0
+    with open(path, "rb") as file:
+        for _ in range(MAX_BOXES):
+            if start + 8 > size:
+                break
+            file.seek(start)
+            name = file.read(4)
+            length = int.from_bytes(file.read(4), "little")
+            found += name in names and length == 0
+            # A list holds chunks behind its own name.
+            start += 12 if name in (b"RIFF", b"LIST") else 8 + length + length % 2
+    return found
 
 
 def _variable_integer(file):

@@ -76,6 +76,7 @@ class PacketCount:
             begin with a key frame.
         timed: whether the packets tell when their frames are shown.
         first_slot: decoding time stamp of the first packet, None where it has none.
+        last_place: of the last packet in the file, in bytes; None where it has none.
         joint: the packet at which the clock goes back, since one recording follows
             another there; None where it does not.
     """
@@ -89,6 +90,7 @@ class PacketCount:
         self.packets = self.frames = self.slots = 0
         self.first = self.first_place = self.first_slot = None
         self.timed, self.last_time, self.joint = True, None, None
+        self.last_place = None
         self.recent = collections.deque(maxlen=REORDERED)
 
     def add(self, packet):
@@ -99,6 +101,7 @@ class PacketCount:
             self.exact &= packet.is_keyframe
         self._follow_clock(packet)
         self.packets += 1
+        self.last_place = packet.pos
         self.frames += not packet.is_discard  # what an edit list hides is not shown
         if self.is_avi and packet.dts is not None:
             self.slots = max(self.slots, packet.dts + 1)

@@ -25,7 +25,7 @@ from offkeras.video.streams.labels import copy_file_labels, copy_track_labels
 from offkeras.video.streams.light import x264_light
 from offkeras.video.streams.orientation import pixel_aspect
 from offkeras.video.streams.quantiser import EXPORT, Quantiser, quantiser
-from offkeras.video.streams.target import open_target
+from offkeras.video.streams.target import can_hold, open_target
 
 CONTAINERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
 
@@ -158,7 +158,7 @@ def remux(path, file, *, container, encoder, audio):
         def mux(packets):
             for packet in packets:
                 packet.duration = durations.pop(packet.pts) or packet.duration
-                with _named(path, tracks):
+                with _named(path, container, tracks):
                     sound.copy_until(packet.dts * packet.time_base)
                     target.mux(packet)
 
@@ -176,12 +176,12 @@ def remux(path, file, *, container, encoder, audio):
 
         yield read_source(path), write
         mux(encode(path, stream))
-        with _named(path, tracks):
+        with _named(path, container, tracks):
             sound.copy_until(math.inf)
 
 
 @contextlib.contextmanager
-def _named(path, tracks):
+def _named(path, container, tracks):
     """Names the video where a container refuses what it is given."""
     import av
 
@@ -189,8 +189,16 @@ def _named(path, tracks):
         yield
     except (av.error.FFmpegError, IndexError) as error:  # the latter as in reading
         what = "its sound cannot be copied" if tracks else "cannot be written"
-        advice = " Leave the sound out." if tracks else ""
+        advice = _advice(container, tracks) if tracks else ""
         raise VideoError(path, f"{what} ({reason(error)}).{advice}") from error
+
+
+def _advice(container, tracks):
+    """What to do about sound that cannot be copied."""
+    able = [suffix for suffix, name in CONTAINERS.items() if can_hold(name, tracks)]
+    if not able or container in map(CONTAINERS.get, able):
+        return " Leave the sound out."
+    return f" Write {' or '.join(able)}, or leave the sound out."
 
 
 def _start(video, tracks):
@@ -227,13 +235,9 @@ class _Sound:
             try:
                 copy = target.add_stream_from_template(track)
             except ValueError as error:
-                advice = "leave the sound out."
-                if target.format.name in ("mp4", "mov"):
-                    advice = f"write an .mkv, or {advice}"
+                advice = _advice(target.format.name, tracks)
                 raise VideoError(
-                    path,
-                    f"its sound cannot be copied: {error}. "
-                    f"{advice[0].upper()}{advice[1:]}",
+                    path, f"its sound cannot be copied: {error}.{advice}"
                 ) from error
             self.streams[track.index] = copy
             self.pairs.append((track, copy))

@@ -35,8 +35,8 @@ FIRST = "conv1_7x7_s2.weight"
 CLASSIFIER = re.compile(
     r"(fc|last_linear|fc[-_]action|new_fc|cls_head\.fc_cls)(\.1)?\.(weight|bias)"
 )
-# Put before every name by DataParallel, TSN, mmaction, Lightning.
-PREFIXES = re.compile(r"^(module|model|net|base_model|backbone)\.")
+# Put before every name by DataParallel, torch.compile, TSN, mmaction, Lightning.
+PREFIXES = re.compile(r"^(module|_orig_mod|model|net|base_model|backbone)\.")
 # Under which a training run puts the weights, beside its epoch and its options.
 CONTAINERS = ("state_dict", "model_state_dict", "model", "net")
 BGR = (3, 15)  # channels that come in threes: an image, five differences

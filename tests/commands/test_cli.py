@@ -17,7 +17,7 @@ import pytest
 
 from offkeras import cli, data, inference, models
 from offkeras.commands import tasks
-from offkeras.commands.jobs import batch
+from offkeras.commands.jobs import batch, results
 from offkeras.inference import trained
 from tests.support.detection import SMALL, small_backbone
 from tests.support.recognizer import small_recognizer
@@ -219,6 +219,29 @@ def test_many_videos_and_a_broken_one(videos, tmp_path, capsys):
     assert names == NAMES
     assert matrix.sum(axis=1).tolist() == [2, 1, 0]
     assert (tmp_path / "c.png").stat().st_size > 1000
+
+
+def test_a_name_too_long_for_its_results_does_not_stop_the_others(tmp_path, capsys):
+    """The suffix of the results is longer than that of the video."""
+    long = "l" * 250
+    for name in ("a.mp4", f"{long}.mp4", "z.mp4"):
+        (tmp_path / name).touch()
+    out = tmp_path / "out"
+    words = ["classify", str(tmp_path), "--json", str(out)]
+    arguments = cli.make_parser().parse_args(words)
+    files = results.ResultFiles(arguments, "classify")
+
+    def work(job):
+        with files.open(job):
+            pass
+
+    for done, before in ((2, 0), (0, 2)):  # the second time the folder is there
+        with pytest.raises(SystemExit):
+            batch.run_jobs(batch.make_jobs(arguments, results.SUFFIXES), work)
+        error = capsys.readouterr().err
+        assert f"3 videos: {done} done, {before} done before, 1 failed:\n" in error
+        assert f"\n  {tmp_path / long}.mp4: " in error and "too long" in error
+    assert names_of(out) == ["a.jsonl", "z.jsonl"]
 
 
 def test_restore_many(videos, tmp_path):

@@ -22,7 +22,8 @@ def with_gaps(data, gaps, *, index=True):
 
     Args:
         data: bytes of an AVI file whose first stream is its video.
-        gaps: dict from the number of a frame to how many empty chunks precede it.
+        gaps: dict from the number of a frame to how many empty chunks precede it;
+            those of the number behind the last one end the file.
         index: whether the file has an index.
     """
     header, found = chunks(data)
@@ -32,6 +33,7 @@ def with_gaps(data, gaps, *, index=True):
             laid += [(name, b"")] * gaps.get(number, 0)
             number += 1
         laid.append((name, content))
+    laid += [(b"00dc", b"")] * gaps.get(number, 0)
     movi, entries = bytearray(b"movi"), bytearray()
     for name, content in laid:
         flags = 16 if content else 0  # every frame of the tests may be a key frame

@@ -17,7 +17,7 @@ CODECS = {
     "mpeg4": dict(codec="mpeg4", options={"g": "1"}),
     "h264": dict(options={"bf": "0", "g": "1"}),
 }
-GAPS = {0: 2, 7: 25, 8: 1, 19: 3}
+GAPS = {0: 2, 7: 25, 8: 1, 19: 3, 20: 9}
 
 
 def slots_of(gaps, count):

@@ -17,6 +17,7 @@ from offkeras.video.reading import (
     probe,
     read_frames,
 )
+from tests.support.avi import with_gaps
 
 MJPEG = dict(codec="mjpeg", pixel_format="yuvj420p")
 READS = (probe, lambda path: read_frames(path, [0]), lambda p: list(iterate_frames(p)))
@@ -64,6 +65,16 @@ def test_other_files_cut_between_packets(suffix, encode, tmp_path):
     for count in (1, 30, 59):
         path.write_bytes(data[: starts[count]])
         refused_everywhere(path, "is truncated at frame|not a readable video")
+
+
+def test_an_avi_cut_within_the_empty_chunks_at_its_end(encode, tmp_path):
+    """What repeats the last frame is no frame that is missing, but it may be."""
+    path = tmp_path / "cut.avi"
+    data = with_gaps(read_bytes(encode("whole.avi", **MJPEG)), {60: 9}, index=False)
+    path.write_bytes(data)
+    assert probe(path).num_frames == len(list(iterate_frames(path))) == 60
+    path.write_bytes(data[:-8])
+    refused_everywhere(path, "declares 69 frames, it holds 68")
 
 
 def test_a_variable_rate_in_avi_is_whole(encode, tmp_path):

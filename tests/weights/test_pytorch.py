@@ -47,7 +47,7 @@ HEADS = {
     "tsn_kinetics": "base_model.fc_action.1",
     "tsn_run": "module.new_fc",
     "mmaction": "cls_head.fc_cls",
-    "lightning": "model.module.module.new_fc",
+    "lightning": "model._orig_mod.module.module.new_fc",
     "slashes": "fc",
     "dots": "module.new_fc",
 }
@@ -56,7 +56,7 @@ PREFIXES = {
     "tsn_kinetics": "base_model.",
     "tsn_run": "module.base_model.",
     "mmaction": "backbone.",
-    "lightning": "model.module.module.base_model.",
+    "lightning": "model._orig_mod.module.module.base_model.",
     "dots": "module.",
 }
 

@@ -145,7 +145,7 @@ def make_jobs(arguments, suffixes):
             if several or path.is_dir():
                 suffix = suffix(source) if callable(suffix) else suffix
                 path = path / f"{stem}{suffix}"
-            if path.exists() and _is_file(source, path):
+            if os.path.exists(path) and _is_file(source, path):
                 raise ValueError(
                     f"Expected `{option}` to be another file than the video. "
                     f"Received: {path}."
@@ -179,7 +179,7 @@ def run_jobs(jobs, work):
     problems, finished = [], 0
     for job in jobs:
         paths = job.outputs.values()
-        if paths and all(path.exists() for path in paths):
+        if paths and all(map(os.path.exists, paths)):  # no error, as of names too long
             finished += 1
             continue
         try:

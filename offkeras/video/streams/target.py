@@ -13,7 +13,7 @@ def open_target(file, container, tracks):
     """
     import av
 
-    if container != "matroska" or _can_hold(container, tracks):
+    if container != "matroska" or _has_names(container, tracks):
         return av.open(file, "w", format=container)
     # Matroska holds what AVI and ASF can hold, as they do, but PyAV asks FFmpeg for
     # what Matroska has names of its own for. FFmpeg's tee takes any stream and passes
@@ -23,13 +23,30 @@ def open_target(file, container, tracks):
     )
 
 
-def _can_hold(container, tracks):
+def can_hold(container, tracks):
+    """Whether a container takes the streams: whether its header can be written."""
+    import av
+
+    try:
+        with open_target(io.BytesIO(), container, tracks) as target:
+            _add(target, tracks)
+            target.start_encoding()
+    except (av.error.FFmpegError, ValueError):
+        return False
+    return True
+
+
+def _has_names(container, tracks):
     import av
 
     with av.open(io.BytesIO(), "w", format=container) as target:
         try:
-            for track in tracks:
-                target.add_stream_from_template(track)
+            _add(target, tracks)
         except ValueError:
             return False
     return True
+
+
+def _add(target, tracks):
+    for track in tracks:
+        target.add_stream_from_template(track)

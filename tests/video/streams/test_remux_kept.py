@@ -178,13 +178,29 @@ def test_sound_that_matroska_has_no_name_for(codec, identity, tmp_path):
             assert len([frame for frame in container.decode(video=0)]) == 30
 
 
-def test_advice_is_given_where_it_helps(identity, tmp_path):
-    path = tmp_path / "film.avi"
+@pytest.mark.parametrize(
+    "codec, suffix, refused, advice",
+    [
+        ("adpcm_ms", "avi", ("mp4", "mov"), r"Write \.mkv, or leave"),
+        ("adpcm_ima_qt", "mov", ("mp4", "mkv"), r"Write \.mov, or leave"),
+        ("libopus", "mkv", ("mov",), r"Write \.mp4 or \.mkv, or leave"),
+        ("adpcm_swf", "flv", ("mp4", "mov", "mkv"), r"\. Leave the sound out"),
+    ],
+)
+def test_advice_is_what_helps(codec, suffix, refused, advice, identity, tmp_path):
+    path = tmp_path / f"film.{suffix}"
+    rate = 48000 if codec == "libopus" else 44100
     with av.open(str(path), "w") as container:
-        sound = add_sound(container, "adpcm_ms", rate=44100, layout="mono")
+        sound = add_sound(container, codec, rate=rate, layout="mono")
         fill(container, add_picture(container), sound)
-    with pytest.raises(VideoError, match=r"film\.avi: .*adpcm_ms.*Write an \.mkv, or"):
-        inference.restore_file(path, tmp_path / "out.mp4", identity)
+    for name in ("mp4", "mov", "mkv"):
+        output = tmp_path / f"out.{name}"
+        if name in refused:
+            with pytest.raises(VideoError, match=rf"film\.{suffix}: .*{advice}"):
+                inference.restore_file(path, output, identity)
+        else:
+            assert inference.restore_file(path, output, identity) == 30
+            assert sound_of(output) == sound_of(path)
 
 
 @pytest.mark.parametrize("suffix", ["avi", "mp4", "mkv"])
