@@ -119,7 +119,9 @@ def test_every_track_is_copied_or_none(film, identity, tmp_path):
 def test_sound_that_the_container_cannot_hold(film, identity, tmp_path):
     video = film("film.mkv", audio_codec="pcm_u8", num_frames=10)
     output = tmp_path / "out.mp4"
-    with pytest.raises(ValueError, match=r"pcm_u8.*Write \.mov or \.mkv, or"):
+    with pytest.raises(
+        ValueError, match=r"film\.mkv: .*pcm_u8.*Write \.mov or \.mkv, or"
+    ):
         inference.restore_file(video, output, identity)
     assert not list(tmp_path.glob("*out*"))
     inference.restore_file(video, tmp_path / "out.mkv", identity)
