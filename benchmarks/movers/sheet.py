@@ -17,7 +17,7 @@ from offkeras.data.synthetic.movers.scenes import draw_scene
 from offkeras.storage.writing import written_whole
 from offkeras.video import write_video
 
-SEEDS = {"still": (3, 8), "moving": (1, 5)}  # of scenes that show much
+SEEDS = {"still": (6, 8), "moving": (2, 5)}  # of scenes that show much
 SHOWN = 50  # number of the frame
 
 
