@@ -31,7 +31,7 @@ SURE = 0.5  # score of the model from which its boxes count for recall
 HEIGHTS = {"under_50": (0, 50), "50_to_120": (50, 120), "over_120": (120, np.inf)}
 LINE = (
     "{camera:8}{system:20}AP30 {ap_30}, AP50 {ap_50}, recall under 50 pixels "
-    "{recall_under_50}, over 120 {recall_over_120}, {ms} ms a frame"
+    "{recall_under_50}, over 120 {recall_over_120}, {ms} ms per frame"
 )
 
 
@@ -81,7 +81,7 @@ def with_network(trained):
 
 
 def measure(run, paths):
-    """Detections of the frames that count, and milliseconds a frame."""
+    """Detections of the frames that count, and milliseconds per frame."""
     run(paths[0])  # a warm-up
     found, seconds = [], 0.0
     for path in paths:

@@ -1,7 +1,7 @@
 """Keras layers of the OFF network."""
 
-from offkeras.layers.add_upsampled import AddUpsampled
 from offkeras.layers.bottleneck_block import BottleneckBlock
+from offkeras.layers.detection.add_upsampled import AddUpsampled
 from offkeras.layers.detection.detections import Detections
 from offkeras.layers.detection.proposals import Proposals
 from offkeras.layers.detection.ps_roi_pooling import PSRoIPooling

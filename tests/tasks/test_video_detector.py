@@ -69,7 +69,7 @@ def test_predicts_a_file_and_frames(model, tmp_path):
     write_video(path, scenes(1, 4)["frames"][0], fps=25)
     size = dict(short_side=64, long_side=80, min_score=0.0)
     expected = list(inference.detect(path, model.detector, **size))
-    model.preprocessor = {"size": [64, 80], "min_score": 0.0}
+    model.preprocessor = {"size": [64, 80], "min_score": 0.0, "gap": 0.0}
     for found in (model.predict(path), model.predict(path, **size)):
         assert len(found) == len(expected) == 4
         for ours, other in zip(found, expected, strict=True):

@@ -140,7 +140,8 @@ def test_defaults_are_the_papers():
     schedule = make_optimizer(220_000, o)._learning_rate
     found = [float(schedule(step)) for step in (0, 250, 500, 73_332, 73_334, 219_999)]
     np.testing.assert_allclose(found, [0, 5e-4, 1e-3, 1e-3, 1e-4, 1e-4], rtol=1e-6)
-    assert set(PRESETS) == {"imagenet_vid", "imagenet_vid_110k", "moving_objects"}
+    made = {"moving_objects", "movers"}
+    assert set(PRESETS) == {"imagenet_vid", "imagenet_vid_110k", *made}
 
 
 @pytest.mark.parametrize(
