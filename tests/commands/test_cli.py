@@ -315,6 +315,7 @@ def test_bad_input_in_one_sentence(arguments, message, tmp_path, monkeypatch):
     [
         (["detect", "--min-score", "2"], r"`min_score` to be 0 to 1\. Received: 2\.0"),
         (["detect", "--min-score", "nan"], "`min_score` to be 0 to 1"),
+        (["detect", "--gap", "-1"], r"`gap` to be 0 seconds or more\. Received: -1"),
         (["detect", "--size", "0", "9"], "`short_side` to be 1 pixel or more"),
         (["detect", "--size", "9", "8"], r"`long_side` not less\. Received: 9, 8"),
         (

@@ -113,7 +113,7 @@ def test_defaults_of_a_detector(tmp_path):
     path.write_text('{"size": [96, 128], "min_score": 0}')
     found = inference.trained_model(tmp_path, "detector")
     assert found.defaults == {"size": [96, 128], "min_score": 0}
-    for text in ('{"size": 96}', '{"size": [96]}', '{"min_score": 2}'):
+    for text in ('{"size": 96}', '{"size": [96]}', '{"min_score": 2}', '{"gap": -1}'):
         path.write_text(text)
         with pytest.raises(ValueError, match=r"defaults.json: expected '\w+' to be"):
             inference.trained_model(tmp_path, "detector")

@@ -192,7 +192,7 @@ def draw_thing(rng, footage, *, size, place, path, matrices, moves):
         rng: NumPy random generator.
         footage: tuple of `Footage` that its texture is of.
         size: its longer side in pixels of the camera at rest.
-        place: x and y of its middle there, when time is 0.
+        place: x and y of its middle there, where its path is 0.
         path: its movement `(T, 4)`: pixels right and down, radians, and the logarithm
             of its scale.
         matrices: see `draw_person`.
